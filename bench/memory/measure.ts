@@ -3,10 +3,10 @@
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { compileGeneration } from "../../src/artifacts/generation.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";
 import { memoryOf } from "../../src/engine/memory.ts";
 import { methodOf } from "../../src/engine/prepare.ts";
+import { createProgram } from "../../src/engine/program.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
 import { greedySampling } from "../../src/generation/sampling.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
@@ -17,7 +17,6 @@ import { createRandom } from "../../src/tensor/random.ts";
 import { meanLoss } from "../../src/training/evaluate.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
-import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { caseOf, type Setting } from "./setting.ts";
 
 export interface Measured {
@@ -46,13 +45,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       // Uniform instead of normal numbers of the same deviation: they are faster to draw.
       return Float32Array.from({ length: sizeOf(shape) }, () => (scale ? scale * (2 * random.next() - 1) : 1));
     });
-    const program = createWholeGraph({
-      runtime,
-      parameters,
-      specs,
-      artifacts: artifactsOfRun(model, method, recipe, runtime.report.provider),
-      recipe,
-    });
+    const program = createProgram({ runtime, provider: runtime.report.provider, parameters, model, method, recipe });
     const losses: number[] = [];
     const seconds: number[] = [];
     const never = async () => false;

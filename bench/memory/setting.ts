@@ -3,6 +3,7 @@
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { type ModelDefinition, withPrecision } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
+import type { ProgramKind } from "../../src/run/deviceFields.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
 import type { WeightStorage } from "../../src/tensor/storage.ts";
 import { type Change, lora, type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
@@ -21,6 +22,8 @@ export interface Setting {
   readonly evaluates: boolean;
   /** Storage of frozen matrices; float32 if left out. */
   readonly weights?: WeightStorage;
+  /** One graph if left out. */
+  readonly program?: ProgramKind;
   /** A single step, for settings with many minutes per step; otherwise the longest batch is repeated at the end. */
   readonly once: boolean;
 }
@@ -46,7 +49,16 @@ const smol = {
   tie_word_embeddings: true,
 };
 
-export function caseOf({ size, method, change, accumulation, lengths, evaluates, weights = "float32" }: Setting): Case {
+export function caseOf({
+  size,
+  method,
+  change,
+  accumulation,
+  lengths,
+  evaluates,
+  weights = "float32",
+  program = "whole",
+}: Setting): Case {
   const base =
     size === "smol"
       ? {
@@ -61,6 +73,7 @@ export function caseOf({ size, method, change, accumulation, lengths, evaluates,
       ...defaultRecipe(method),
       lora: { ...lora, targets: [...lora.targets], rank: size === "smol" ? 16 : lora.rank },
       ...{ beta1, beta2, epsilon, weightDecay, maxGradNorm, accumulation },
+      program,
       samplePrompts: evaluates ? 1 : 0,
       watchEvery: null,
     },
