@@ -34,6 +34,24 @@ describe("on the processor within 15 % of the heap", () => {
       "a large vocabulary, where the optimizer is most of it",
       { method: "full", change: { vocabulary: 49_152, rows: 2, length: 64 } },
     ],
+    [
+      "weights in 16 bits, in one graph",
+      { weights: "float16", change: { vocabulary: 49_152, rows: 4, length: 512, layers: 3 } },
+    ],
+    [
+      "weights in 4 bits layer by layer, several lengths and validation",
+      {
+        weights: "int4",
+        program: "layers",
+        lengths: [256],
+        evaluates: true,
+        change: { vocabulary: 49_152, rows: 8, length: 512, layers: 8 },
+      },
+    ],
+    [
+      "full training layer by layer, of the least memory",
+      { method: "full", program: "smallest", change: { vocabulary: 49_152, rows: 4, length: 512, layers: 4 } },
+    ],
   ])("%s", { timeout: 120_000 }, async (_, change) => {
     const { predicted, peak } = await measure({ ...setting, ...change }, nodeEntries, 1);
     expect(predicted.total / peak).toBeGreaterThan(0.85);
