@@ -34,7 +34,8 @@ export const run: RunPart = async ({ entries, scale, report }) => {
   });
   report(measured("Seedling opened", (performance.now() - began) / 1000, "s"));
 
-  const usual: Recipe = { ...defaultsFor({ name: "Seedling" }, "lora"), samplePrompts: 0, watchEvery: null };
+  const defaults = defaultsFor({ name: "Seedling" }, "lora");
+  const usual: Recipe = { ...defaults, maxLength: model.contextLength, samplePrompts: 0, watchEvery: null };
   const recipe = scale.demoSteps === null ? usual : inEveryStage(usual, { steps: scale.demoSteps });
   const subject = { modelHash: model.hash, checkpoint: null, template: recipe.template, systemPrompt: null };
   /** Right answers by group, and the seconds of the exam. */
