@@ -4,6 +4,7 @@ import { dawnEntries, endNow } from "../../src/runtime/dawnEntries.ts";
 import { answerTo, type CallMessage, createCalls } from "./calls.ts";
 import type { PageEngine, Prepare } from "./engine.ts";
 import { honeOn } from "./honeOn.ts";
+import "./iteratorHelpers.ts";
 import { problemOf } from "./problem.ts";
 
 const entries = await dawnEntries();

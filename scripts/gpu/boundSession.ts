@@ -60,8 +60,13 @@ const optionsOf = (device: GPUDevice, captured: boolean) => ({
   extra: { session: { disable_cpu_ep_fallback: "1" } },
 });
 
-/** One tensor per port, as outputs of a session: only such buffers stay registered after a run. */
-async function allocate(ort: OrtModule, device: GPUDevice, ports: readonly Port[]): Promise<Tensors> {
+interface Allocation {
+  readonly tensors: Tensors;
+  release(): Promise<void>;
+}
+
+/** One tensor per port, as outputs of a session that must outlive them: only such buffers stay registered after a run. */
+async function allocate(ort: OrtModule, device: GPUDevice, ports: readonly Port[]): Promise<Allocation> {
   const b = new GraphBuilder("allocate");
   const x = b.input("x", "float32", [1]);
   const outputs: Record<string, Value> = {};
@@ -73,8 +78,14 @@ async function allocate(ort: OrtModule, device: GPUDevice, ports: readonly Port[
   });
   const session = await ort.InferenceSession.create(writeModel(b.finish(outputs)), optionsOf(device, false));
   const made = await session.run({ x: new ort.Tensor("float32", new Float32Array(1), [1]) });
-  await session.release();
-  return Object.fromEntries(ports.map(({ name }, i) => [name, made[`y${i}`] as OrtTensor]));
+  const tensors = Object.fromEntries(ports.map(({ name }, i) => [name, made[`y${i}`] as OrtTensor]));
+  return {
+    tensors,
+    async release() {
+      for (const tensor of Object.values(tensors)) tensor.dispose();
+      await session.release();
+    },
+  };
 }
 
 /** Builds the artifact's session with tensors of its own; aliased outputs use their inputs' buffers. */
@@ -84,7 +95,8 @@ export async function openBound(
   artifact: Artifact,
   captured: boolean,
 ): Promise<BoundSession> {
-  const inputs = await allocate(ort, device, artifact.inputs);
+  const given = await allocate(ort, device, artifact.inputs);
+  const inputs = given.tensors;
   // Without accumulation the artifact has no input for the accumulator that an output replaces.
   const sharedWith = ({ name }: Port) => inputs[artifact.aliases[name] ?? ""];
   const own = await allocate(
@@ -93,7 +105,7 @@ export async function openBound(
     artifact.outputs.filter((port) => sharedWith(port) === undefined),
   );
   const outputs: Tensors = Object.fromEntries(
-    artifact.outputs.map((port) => [port.name, sharedWith(port) ?? (own[port.name] as OrtTensor)]),
+    artifact.outputs.map((port) => [port.name, sharedWith(port) ?? (own.tensors[port.name] as OrtTensor)]),
   );
   const session = await ort.InferenceSession.create(artifact.bytes(), optionsOf(device, captured));
   const bufferOf = (tensor: OrtTensor | undefined) => tensor?.gpuBuffer as unknown as GPUBuffer;
@@ -120,7 +132,7 @@ export async function openBound(
     },
     async release() {
       await session.release();
-      for (const tensor of new Set([...Object.values(inputs), ...Object.values(outputs)])) tensor.dispose();
+      for (const allocation of [given, own]) await allocation.release();
     },
   };
 }

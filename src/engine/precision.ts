@@ -24,6 +24,8 @@ export interface PrecisionFacts {
   readonly fits: boolean;
   /** Whether the device multiplies in float16. */
   readonly shaderF16: boolean;
+  /** Whether the device stores float16; a GPU without shader-f16 does not. */
+  readonly storesF16: boolean;
   readonly layers: number;
 }
 
@@ -45,15 +47,23 @@ const smallModel = 20e6;
 export const multipliesInFloat16 = ({ provider, adapter }: Device): boolean =>
   provider === "webgpu" && (adapter?.shaderF16 ?? false);
 
+/** Whether the device stores float16: a GPU needs shader-f16 for that too. */
+export const storesFloat16 = (device: Device): boolean => device.provider === "wasm" || multipliesInFloat16(device);
+
 /**
  * The settings with a value for each "auto". Throws for 16 bits or fewer where a weight is beyond float16's range, and for
- * products in float16 where the device has none.
+ * storage or products in float16 where the device has none.
  */
 export function settle<R extends Wanted>(recipe: R, facts: PrecisionFacts): R & SettledSettings {
   const weights = weightsOf(recipe, facts);
   if (weights !== "float32" && !facts.fits) {
     throw new Error(
       "Some weights of this model are beyond 65,504, the largest number of 16 bits: set base weights to 32 bits.",
+    );
+  }
+  if (weights === "float16" && !facts.storesF16) {
+    throw new Error(
+      "Base weights in 16 bits need a GPU with shader-f16, which this browser does not offer: set them to 32, 8 or 4 bits.",
     );
   }
   if (recipe.compute === "float16" && !facts.shaderF16) {
@@ -79,11 +89,12 @@ const deep = 12;
 const programFor = ({ parameters, layers }: PrecisionFacts): ProgramKind =>
   layers >= deep && parameters >= smallModel ? "layers" : "whole";
 
-function weightsOf({ method, weights }: Wanted, { parameters, in16Bits, fits }: PrecisionFacts): WeightStorage {
+function weightsOf({ method, weights }: Wanted, facts: PrecisionFacts): WeightStorage {
+  const { parameters, in16Bits, fits, storesF16 } = facts;
   // Full training changes the weights, and an update is often smaller than a step of float16.
   if (method === "full") return "float32";
   if (weights !== "auto") return weights;
-  return in16Bits && fits && parameters >= smallModel ? "float16" : "float32";
+  return in16Bits && fits && storesF16 && parameters >= smallModel ? "float16" : "float32";
 }
 
 /** Embedding and head lose more by few bits than the layers: they never have fewer than 8. */
@@ -96,14 +107,17 @@ export const embeddingOf = {
 } as const;
 
 /**
- * The precision of a run, on a device or (null) as its record says: where a device does not multiply in float16, such a run
- * continues with products in float32.
+ * The precision of a run, on a device or (null) as its record says. Where a device has no float16, such a run continues with
+ * the same weights in float32 and with products in float32.
  */
-export const precisionOf = ({ weights, compute }: SettledSettings, device: Device | null): Precision => ({
-  weights,
-  embedding: embeddingOf[weights],
-  compute: compute === "float16" && device !== null && !multipliesInFloat16(device) ? "float32" : compute,
-});
+export function precisionOf({ weights: own, compute }: SettledSettings, device: Device | null): Precision {
+  const weights = own === "float16" && device !== null && !storesFloat16(device) ? "float32" : own;
+  return {
+    weights,
+    embedding: embeddingOf[weights],
+    compute: compute === "float16" && device !== null && !multipliesInFloat16(device) ? "float32" : compute,
+  };
+}
 
 /** The model with the precision of settled settings. */
 export const inPrecision = (model: LoadedModel, settings: SettledSettings, device: Device | null): LoadedModel => ({
@@ -142,6 +156,7 @@ async function factsOf(
     in16Bits: matrices.every(({ dtype }) => dtype === "F16" || dtype === "BF16"),
     fits: true,
     shaderF16: multipliesInFloat16(device),
+    storesF16: storesFloat16(device),
     layers: definition.layers.length,
   };
   if (weightsOf(recipe, facts) === "float32") return facts;

@@ -94,7 +94,7 @@ function ladderOf({ recipe, shapes, facts }: FitParts): readonly RecipeChange[] 
   const lengths = [...halves(longest, shortest)].map((maxLength) => ({ maxLength }));
   const before = recipe.method === "lora" ? recipe.weights : "float32";
   const fewerBits = (["float16", "int8", "int4"] as const)
-    .filter((weights) => facts.fits && bitsOf[weights] < bitsOf[before])
+    .filter((weights) => facts.fits && bitsOf[weights] < bitsOf[before] && (weights !== "float16" || facts.storesF16))
     .map((weights) => ({ weights }));
   // 16 bits of a file in 16 bits lose nothing, so they come before slower steps.
   const same = fewerBits.filter(({ weights }) => weights === "float16");

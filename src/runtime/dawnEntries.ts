@@ -102,7 +102,9 @@ async function start(): Promise<OrtEntries | string> {
   }
   awake = setInterval(() => {}, 60_000);
   // Where the processor is the GPU, it must not optimise functions of 27 MB at the same time.
-  if (adapter.info.isFallbackAdapter) setFlagsFromString("--no-wasm-tier-up");
+  if (adapter.info.isFallbackAdapter) {
+    for (const flag of ["--no-wasm-tier-up", "--no-wasm-dynamic-tiering"]) setFlagsFromString(flag);
+  }
   Object.assign(globalThis, dawn.globals);
   copySharedWrites();
   // Node has a navigator of its own from version 21 on.

@@ -1,4 +1,7 @@
-/** What graph capture would save: one training session as Hone runs it, and captured, with equal gradients. */
+/**
+ * What graph capture would save, and what it computes: one training session as Hone runs it, and captured. Hone captures nothing,
+ * so nothing here is a check: on lavapipe a replay gives other gradients.
+ */
 
 import { median } from "../../../bench/step/figures.ts";
 import { methods, optimizer, problemOf } from "../../../bench/step/problem.ts";
@@ -9,7 +12,7 @@ import { batchFeeds } from "../../../src/training/feeds.ts";
 import { distance } from "../../../tests/numeric/tolerance.ts";
 import { openBound, openDevice } from "../boundSession.ts";
 import type { RunPart } from "../part.ts";
-import { atMost, measured } from "../row.ts";
+import { measured } from "../row.ts";
 
 /** Atomic sums in another order change the last bits only. */
 const tolerance = 1e-5;
@@ -28,7 +31,7 @@ export const run: RunPart = async ({ entries, scale, report }) => {
     const artifact = artifactsOfRun(model, trained, { ...optimizer, accumulation: 1 }, "webgpu").training(shape);
     const weights = values();
     const feeds = batchFeeds(batch);
-    const results: { milliseconds: number; gradients: number[] }[] = [];
+    const results: { milliseconds: number; outputs: Map<string, Float32Array> }[] = [];
     for (const captured of [false, true]) {
       const session = await openBound(ort, device, artifact, captured);
       for (const { name, dtype, shape: dimensions } of artifact.inputs) {
@@ -40,8 +43,8 @@ export const run: RunPart = async ({ entries, scale, report }) => {
       await session.run();
       // The replay counts, and not the run that was recorded.
       await session.run();
-      const gradients: number[] = [];
-      for (const { name } of artifact.outputs) gradients.push(...(await session.read(name)));
+      const outputs = new Map<string, Float32Array>();
+      for (const { name } of artifact.outputs) outputs.set(name, await session.read(name));
       const times: number[] = [];
       for (let i = 0; i < 2 * scale.rounds + 1; i++) {
         const began = performance.now();
@@ -52,7 +55,7 @@ export const run: RunPart = async ({ entries, scale, report }) => {
         await session.read(lossSum);
         times.push(performance.now() - began);
       }
-      results.push({ milliseconds: median(times), gradients });
+      results.push({ milliseconds: median(times), outputs });
       await session.release();
     }
     const [plain, replayed] = results as [(typeof results)[number], (typeof results)[number]];
@@ -60,8 +63,13 @@ export const run: RunPart = async ({ entries, scale, report }) => {
     report(measured(`${title}: training session`, plain.milliseconds, "ms"));
     const ratio = `${(plain.milliseconds / replayed.milliseconds).toFixed(2)} times as fast`;
     report(measured(`${title}: captured`, replayed.milliseconds, "ms", ratio));
-    const deviation = distance(replayed.gradients, plain.gradients);
-    report(atMost(`${title}: loss and gradients beside it`, deviation, tolerance, ""));
+    const others = artifact.outputs.flatMap(({ name }) => {
+      const own = distance([...(replayed.outputs.get(name) ?? [])], [...(plain.outputs.get(name) ?? [])]);
+      // A gradient that is 0 in both has no distance.
+      return own > tolerance ? [name] : [];
+    });
+    const which = others.length === 0 ? "" : `${others.slice(0, 2).join(", ")}`;
+    report(measured(`${title}: outputs that a replay computes otherwise`, others.length, "", which));
   }
   device.destroy();
 };

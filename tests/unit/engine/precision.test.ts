@@ -7,7 +7,14 @@ import { catalogue } from "../../../src/models/catalogue.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 
-const facts: PrecisionFacts = { parameters: 135e6, in16Bits: true, fits: true, shaderF16: false, layers: 2 };
+const facts: PrecisionFacts = {
+  parameters: 135e6,
+  in16Bits: true,
+  fits: true,
+  shaderF16: false,
+  storesF16: true,
+  layers: 2,
+};
 const lora = defaultRecipe("lora");
 
 describe("automatic settings become", () => {
@@ -17,6 +24,7 @@ describe("automatic settings become", () => {
     ["32 bits where the files have 32 bits", { in16Bits: false }, "lora", "float32", "float32"],
     ["products in 32 bits for weights in 32 bits", { in16Bits: false, shaderF16: true }, "lora", "float32", "float32"],
     ["32 bits where a weight is too large", { fits: false }, "lora", "float32", "float32"],
+    ["32 bits on a GPU that stores no 16 bits", { storesF16: false }, "lora", "float32", "float32"],
     ["32 bits for a small model", { parameters: 1.65e6 }, "lora", "float32", "float32"],
     ["32 bits for full training", {}, "full", "float32", "float32"],
     ["products in 32 bits for full training", { shaderF16: true }, "full", "float32", "float32"],
@@ -58,7 +66,10 @@ test.each([
   },
 );
 
-test("products in 16 bits are refused without shader-f16", () => {
+test("storage and products in 16 bits are refused without shader-f16", () => {
+  const without = { ...facts, storesF16: false };
+  expect(() => settle({ ...lora, weights: "float16" }, without)).toThrow(/shader-f16.*set them to 32, 8 or 4 bits/);
+  expect(settle({ ...lora, weights: "int4" }, without).weights).toBe("int4");
   expect(() => settle({ ...lora, compute: "float16" }, facts)).toThrow(/shader-f16.*set products to automatic/);
   expect(settle({ ...lora, compute: "float16" }, { ...facts, shaderF16: true }).compute).toBe("float16");
 });
@@ -85,7 +96,10 @@ describe("the precision of a run", () => {
     ["no device, as in an export", null, "float16"],
   ] as const)("with products in float16, on %s, multiplies in the type that is there", (_, device, compute) => {
     const settled = settle({ ...lora, compute: "float16" }, { ...facts, shaderF16: true });
-    expect(precisionOf(settled, device).compute).toBe(compute);
+    const precision = precisionOf(settled, device);
+    expect(precision.compute).toBe(compute);
+    // A GPU without shader-f16 stores the same weights in 32 bits.
+    expect(precision.weights).toBe(device?.provider === "webgpu" && compute === "float32" ? "float32" : "float16");
   });
 });
 
@@ -104,7 +118,8 @@ describe("a base model answers by itself", () => {
     ["meta-llama/Llama-3.2-1B", wasm, "float16"],
     // 3.1 billion weights: 6.2 GB in 16 bits; 3.5 in 8 are more than 80 % of what WebAssembly addresses.
     ["HuggingFaceTB/SmolLM3-3B", wasm, "int4"],
-    ["HuggingFaceTB/SmolLM3-3B", { provider: "webgpu", adapter: { shaderF16: false } }, "float16"],
+    ["HuggingFaceTB/SmolLM3-3B", { provider: "webgpu", adapter: { shaderF16: true } }, "float16"],
+    ["HuggingFaceTB/SmolLM3-3B", { provider: "webgpu", adapter: { shaderF16: false } }, "float32"],
   ] as const)("%s on %j with weights in %s", async (id, device, weights) => {
     expect((await modelOfBase(library, id, device)).definition.precision.weights).toBe(weights);
   });
