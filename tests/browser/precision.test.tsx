@@ -132,6 +132,7 @@ test.each([1280, 390])(
         async startRun(request, signal) {
           await new Promise<void>((resolve) => {
             finish = resolve;
+            signal?.addEventListener("abort", () => resolve());
           });
           return startRun(request, signal);
         },
@@ -155,7 +156,7 @@ test.each([1280, 390])(
     await expect.element(weights).toHaveAttribute("aria-valuenow", "100");
     await expect
       .element(parts)
-      .toHaveTextContent(/Copying the weights to the device\d+\.\d s.*Answering before training25 %/);
+      .toHaveTextContent(new RegExp(`${beforeTasks.weights}\\d+\\.\\d s.*${beforeTasks.answers}25 %`));
     await expectUsable();
     await parts.getByRole("button", { name: "Skip" }).click();
     await expect.element(parts.getByRole("button", { name: "Skipping…" })).toBeDisabled();

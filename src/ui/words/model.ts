@@ -124,7 +124,7 @@ export const modelWords = {
     parameters: "Parameters",
     download: "Download",
     lora: "LoRA memory",
-    in4Bits: (need: string) => `4 bits: ${need}`,
+    in4Bits: (need: string) => `4 bits: ${need.replace(" ", "\u00a0")}`,
     full: "Full memory",
     licence: "Licence",
     template: "Template",

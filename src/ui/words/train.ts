@@ -93,8 +93,9 @@ export const budgetWords = {
   },
 } as const;
 
-/** `+0.019`, with three decimals. */
-function signed(difference: number): string {
+/** `+0.019`: the difference of two losses as they are shown, with three decimals. */
+function signed(from: number, to: number): string {
+  const difference = Number(to.toFixed(3)) - Number(from.toFixed(3));
   const text = Math.abs(difference).toFixed(3);
   if (Number(text) === 0) return "±0.000";
   return `${difference < 0 ? "−" : "+"}${text}`;
@@ -112,7 +113,7 @@ export const baseLossWords = {
     reference === null
       ? `Loss of the base on ${plural(rows, "row")}: ${loss.toFixed(3)} in ${bitWords[weights]}. In more bits it does not fit this device.`
       : `Loss of the base on ${plural(rows, "row")}: ${reference.loss.toFixed(3)} in ${bitWords[reference.weights]}, ` +
-        `${loss.toFixed(3)} in ${bitWords[weights]} (${signed(loss - reference.loss)}).`,
+        `${loss.toFixed(3)} in ${bitWords[weights]} (${signed(reference.loss, loss)}).`,
   failed: "The loss of the base could not be measured",
 } as const;
 
