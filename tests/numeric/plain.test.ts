@@ -187,8 +187,8 @@ test.each([null, 1, 3])(
     expect(Array.from(bias?.data ?? [], (value) => value === 0)).toEqual(wanted);
 
     const cache = new GraphBuilder("cache");
-    const slots = cacheBias(cache, cache.input("positions", "int32", [3]), 8, window);
-    const own = interpret(cache.finish({ bias: slots }), { positions: tensor([3], [0, 4, 7]) });
+    const slots = cacheBias(cache, cache.input("positions", "int32", [1, 3]), 8, window);
+    const own = interpret(cache.finish({ bias: slots }), { positions: tensor([1, 3], [0, 4, 7]) });
     const slot = Array.from({ length: 8 }, (_, k) => k);
     expect(Array.from(own.bias?.data ?? [], (value) => value === 0)).toEqual(
       [0, 4, 7].flatMap((q) => slot.map((k) => sees(q, k))),
