@@ -52,6 +52,14 @@ export function copiedFiles(): ReadonlyMap<string, string> {
       (name) => `node_modules/onnxruntime-web/dist/${name}`,
     ),
   );
+  // The processor's build imports it.
+  own("node_modules/onnxruntime-common/package.json", "node_modules/onnxruntime-common/dist/esm/package.json");
+  const common = "node_modules/onnxruntime-common/dist/esm";
+  own(
+    ...readdirSync(join(projectRoot, common))
+      .filter((name) => name.endsWith(".js"))
+      .map((name) => `${common}/${name}`),
+  );
   // The report names the versions of the other libraries.
   own("node_modules/@jax-js/jax/package.json", "node_modules/@tensorflow/tfjs-core/package.json");
   files.set("scripts/captureModule.mjs", join(projectRoot, "src/runtime/captureModule.mjs"));

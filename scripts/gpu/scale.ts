@@ -34,7 +34,7 @@ const whole: Scale = {
   vocabulary: Number.POSITIVE_INFINITY,
   length: 512,
   depths: [2, 8, 30],
-  families: Number.POSITIVE_INFINITY,
+  families: 6,
   demoSteps: null,
   questions: null,
   patience: 1,

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { dawnFolder } from "../../src/runtime/dawnEntries.ts";
 import { isLong } from "../support/long.ts";
 import { folderOf } from "./tab.ts";
 
@@ -37,3 +38,17 @@ test("a figure that differs is named, and the command fails", async () => {
     stdout: expect.stringMatching(/^FAIL .* full loss before step 2: .*\n[\s\S]* 1 above tolerance/m),
   });
 });
+
+// A machine where the package is installed for all folders runs it instead.
+test.skipIf(dawnFolder("/nowhere") !== null)(
+  "without the package webgpu, dawn is skipped with its reason",
+  async () => {
+    const { HONE_WEBGPU: _, ...env } = process.env;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--import", "tsx", "scripts/parity.ts", "--model", model, "--golden", golden, "--provider", "dawn"],
+      { cwd: root, env },
+    );
+    expect(stdout).toMatch(/^Skipped: .*npm package webgpu/);
+  },
+);

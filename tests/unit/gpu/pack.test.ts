@@ -1,7 +1,8 @@
 /** The pack's files and its launcher. Oracle: the shell itself, on an archive whose Node is a script that prints. */
 
 import { execFile, execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -21,6 +22,17 @@ test("every copied file exists, and the pack has both builds of the runtime, See
   ]) {
     expect([name, files.has(name)]).toEqual([name, true]);
   }
+});
+
+test("every package that a copied module imports is in the pack", () => {
+  const files = copiedFiles();
+  const modules = [...files].filter(([name]) => name.endsWith(".min.mjs"));
+  const imported = modules.flatMap(([, from]) =>
+    [...readFileSync(from, "utf8").matchAll(/\bfrom\s*"([^"./][^"]*)"/g)].map(([, name]) => name ?? ""),
+  );
+  const packages = imported.filter((name) => !isBuiltin(name));
+  expect(packages).toContain("onnxruntime-common");
+  for (const name of packages) expect([name, files.has(`node_modules/${name}/package.json`)]).toEqual([name, true]);
 });
 
 test("the README names the size and the folder's variable", () => {
