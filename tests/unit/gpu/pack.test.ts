@@ -28,7 +28,7 @@ test("every package that a copied module imports is in the pack", () => {
   const files = copiedFiles();
   const modules = [...files].filter(([name]) => name.endsWith(".min.mjs"));
   const imported = modules.flatMap(([, from]) =>
-    [...readFileSync(from, "utf8").matchAll(/\bfrom\s*"([^"./][^"]*)"/g)].map(([, name]) => name ?? ""),
+    [...readFileSync(from, "utf8").matchAll(/\bfrom\s*"([a-z@][\w@/-]*)"/g)].map(([, name]) => name ?? ""),
   );
   const packages = imported.filter((name) => !isBuiltin(name));
   expect(packages).toContain("onnxruntime-common");
