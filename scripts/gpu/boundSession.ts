@@ -9,6 +9,7 @@ import type { Value } from "../../src/onnx/graph.ts";
 import { writeModel } from "../../src/onnx/model.ts";
 import type { OrtModule } from "../../src/runtime/provider.ts";
 import type { TensorData } from "../../src/runtime/types.ts";
+import { findAdapter, requestDevice } from "../../src/runtime/webgpuProvider.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 
 type OrtTensor = InstanceType<OrtModule["Tensor"]>;
@@ -23,24 +24,11 @@ export interface BoundSession {
   release(): Promise<void>;
 }
 
-/** A device with the limits and features that the kernels use. */
+/** A device as Hone opens it. */
 export async function openDevice(): Promise<GPUDevice> {
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new Error("There is no adapter.");
-  const limits = [
-    "maxBufferSize",
-    "maxStorageBufferBindingSize",
-    "maxStorageBuffersPerShaderStage",
-    "maxComputeWorkgroupStorageSize",
-    "maxComputeInvocationsPerWorkgroup",
-    "maxComputeWorkgroupSizeX",
-    "maxComputeWorkgroupSizeY",
-    "maxComputeWorkgroupSizeZ",
-  ] as const;
-  return adapter.requestDevice({
-    requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
-    requiredFeatures: (["shader-f16", "subgroups"] as const).filter((name) => adapter.features.has(name)),
-  });
+  const adapter = await findAdapter();
+  if (typeof adapter === "string") throw new Error(`${adapter}.`);
+  return requestDevice(adapter);
 }
 
 const optionsOf = (device: GPUDevice, captured: boolean) => ({

@@ -38,7 +38,8 @@ export async function findAdapter(): Promise<GPUAdapter | string> {
   return adapter ?? `${here()} offers no WebGPU adapter`;
 }
 
-async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+/** A device with the adapter's limits and features that the kernels use. Throws a RuntimeError where the GPU gives none. */
+export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits = Object.fromEntries(limits.map((name) => [name, adapter.limits[name]]));
   const requiredFeatures = features.filter((name) => adapter.features.has(name));
   try {

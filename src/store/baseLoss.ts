@@ -3,13 +3,10 @@
 import type { RunRequest } from "../protocol/engine.ts";
 import { dataSpecOf } from "../run/dataSpec.ts";
 import { type Context, patch } from "./context.ts";
-import { toFailure } from "./state.ts";
+import { type Measurement, measurementOf } from "./measurement.ts";
 
-export interface BaseLossActions {
-  /** Measures both losses; a later call aborts an earlier one. */
-  measure(request: RunRequest, key: string): Promise<void>;
-  cancel(): void;
-}
+/** Measures both losses. */
+export type BaseLossActions = Measurement<RunRequest>;
 
 /** Key of everything that changes the losses; null where the run stores the weights as the file has them. */
 export function baseLossKey({ modelHash, sources, recipe }: RunRequest): string | null {
@@ -18,32 +15,10 @@ export function baseLossKey({ modelHash, sources, recipe }: RunRequest): string 
   return JSON.stringify([dataSpecOf(modelHash, sources, recipe), weights, compute, validationShare, seed]);
 }
 
-export function baseLossActions(context: Context): BaseLossActions {
-  const { client, store } = context;
-  let controller: AbortController | null = null;
-
-  return {
-    async measure(request, key) {
-      controller?.abort();
-      const mine = new AbortController();
-      controller = mine;
-      patch(context, "baseLoss", { measuring: key, failure: null });
-      try {
-        const found = await client.engine.baseLoss(request, mine.signal);
-        const { results } = store.getState().baseLoss;
-        patch(context, "baseLoss", { results: { ...results, [key]: found } });
-      } catch (thrown) {
-        const failure = toFailure(thrown);
-        if (!mine.signal.aborted && failure.name !== "AbortError")
-          patch(context, "baseLoss", { failure, failedKey: key });
-      } finally {
-        if (controller === mine) {
-          controller = null;
-          patch(context, "baseLoss", { measuring: null });
-          patch(context, "progress", { engine: null });
-        }
-      }
-    },
-    cancel: () => controller?.abort(),
-  };
-}
+/** The losses of earlier measurements stay. */
+export const baseLossActions = (context: Context): BaseLossActions =>
+  measurementOf<RunRequest>(context, "baseLoss", async (request, key, signal) => {
+    const found = await context.client.engine.baseLoss(request, signal);
+    const { results } = context.store.getState().baseLoss;
+    patch(context, "baseLoss", { results: { ...results, [key]: found } });
+  });

@@ -3,16 +3,9 @@
 import type { RunRequest } from "../protocol/engine.ts";
 import { budgetPart } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
-import { toFailure } from "./state.ts";
+import { type Measurement, measurementOf } from "./measurement.ts";
 
-export interface BudgetActions {
-  /**
-   * Measures the run; `key` identifies it. A later call aborts an earlier one. The last budget stays until the new
-   * one.
-   */
-  measure(request: RunRequest, key: string): Promise<void>;
-  cancel(): void;
-}
+export type BudgetActions = Measurement<RunRequest>;
 
 /** Key of everything that changes the budget; settings without an effect on it are left out. */
 export function budgetKey(request: Pick<RunRequest, "modelHash" | "sources" | "recipe">): string {
@@ -20,31 +13,9 @@ export function budgetKey(request: Pick<RunRequest, "modelHash" | "sources" | "r
   return JSON.stringify([modelHash, sources, budgetPart(recipe)]);
 }
 
-export function budgetActions(context: Context): BudgetActions {
-  const { client } = context;
-  let controller: AbortController | null = null;
-
-  return {
-    async measure(request, key) {
-      controller?.abort();
-      const mine = new AbortController();
-      controller = mine;
-      patch(context, "budget", { measuring: key, failure: null });
-      try {
-        const budget = await client.engine.budget(request, mine.signal);
-        if (!mine.signal.aborted) patch(context, "budget", { budget, key });
-      } catch (thrown) {
-        const failure = toFailure(thrown);
-        if (!mine.signal.aborted && failure.name !== "AbortError")
-          patch(context, "budget", { failure, failedKey: key });
-      } finally {
-        if (controller === mine) {
-          controller = null;
-          patch(context, "budget", { measuring: null });
-          patch(context, "progress", { engine: null });
-        }
-      }
-    },
-    cancel: () => controller?.abort(),
-  };
-}
+/** The last budget stays until the new one. */
+export const budgetActions = (context: Context): BudgetActions =>
+  measurementOf<RunRequest>(context, "budget", async (request, key, signal) => {
+    const budget = await context.client.engine.budget(request, signal);
+    if (!signal.aborted) patch(context, "budget", { budget, key });
+  });
