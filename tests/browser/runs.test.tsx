@@ -105,6 +105,7 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
     ["Optimizer steps", "off", "12"],
     ["LoRA rank", "–", "16"],
     ["LoRA alpha", "–", "32"],
+    ["Base weights", "–", "32 bits"],
     ["LoRA targets", "–", kept().request.recipe.lora.targets.join(",")],
     ["Seed", "7", "42"],
   ]);
@@ -151,7 +152,9 @@ test("duplicated as a new run: settings, rows and model stand in the form under 
   const { data, model, recipe } = hone.store.getState();
   expect(data.chosen).toEqual(kept().request.sources);
   expect(model.selected).toBe(kept().model.hash);
-  expect(recipe.entries).toEqual({ template: "hone", learningRate: "0.005", steps: "12" });
+  // What its settings became at its start, "automatic" no more.
+  const device = { weights: "float32", products: "float32", program: "whole" };
+  expect(recipe.entries).toEqual({ template: "hone", learningRate: "0.005", steps: "12", ...device });
 });
 
 test("a run whose model and rows are not here says what it needs, and fills in the rest", async () => {
