@@ -169,7 +169,8 @@ test.each([1280, 390])(
     const summary = page.getByTestId("before-summary");
     await expect.element(summary).toHaveTextContent(/^First step after \d+ s/);
     await summary.getByText(/^First step after/).click();
-    await expect.element(summary.getByText(beforeTasks.answers)).toBeVisible();
+    // The run itself reports the same part again.
+    await expect.element(summary.getByText(beforeTasks.answers).first()).toBeVisible();
     await expectUsable();
   },
 );
