@@ -4,13 +4,15 @@ import type { ModelDefinition } from "../models/architecture.ts";
 import type { ProviderName } from "./activations.ts";
 import { compileEvaluation, compileTraining, type TrainingOptions } from "./compile.ts";
 import type { Artifact, BatchShape } from "./contract.ts";
+import { compileLayerOptimizer } from "./layerOptimizer.ts";
 import type { Method } from "./method.ts";
 import { compileOptimizer, type OptimizerSettings } from "./optimizer.ts";
 import {
   compileLayerEvaluation,
-  compileLayerOptimizer,
   compileLayerTraining,
-  type LayerArtifacts,
+  type LayerEvaluation,
+  type LayerKind,
+  type LayerTraining,
   layerKinds,
   type Saved,
 } from "./perLayer.ts";
@@ -50,6 +52,14 @@ export function artifactsOfRun(
     evaluation: (shape) => compileEvaluation(model, method, shape),
     optimizer: compileOptimizer(model, method, recipe, provider),
   };
+}
+
+/** The artifacts of a run in parts. */
+export interface LayerArtifacts {
+  readonly kinds: readonly LayerKind[];
+  training(shape: BatchShape): LayerTraining;
+  evaluation(shape: BatchShape): LayerEvaluation;
+  readonly optimizer: ReturnType<typeof compileLayerOptimizer>;
 }
 
 /** The same run's artifacts in parts, one per kind of layer. */

@@ -10,7 +10,6 @@ import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import type { Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
-import type { ProviderName } from "./activations.ts";
 import { builtArtifact } from "./artifact.ts";
 import { wholeRows } from "./attention.ts";
 import {
@@ -23,11 +22,9 @@ import {
   layerPorts,
   lazyResetGrad,
   lossSum,
-  type ParameterSpec,
   tokenLoss,
 } from "./contract.ts";
 import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
-import { type OptimizerSettings, squaredNormGraph, updateGraph } from "./optimizer.ts";
 
 /** Layers that differ only in the values of their parameters. */
 export interface LayerKind {
@@ -297,40 +294,4 @@ export function compileLayerEvaluation(
       head.b.finish({ [lossSum]: head.loss.sum, [tokenLoss]: head.loss.perToken }),
     ),
   };
-}
-
-/** The optimizer of a group of parameters: Σ G², and the step from the global Σ G². */
-export interface LayerOptimizer {
-  readonly squaredNorm: Artifact;
-  readonly update: Artifact;
-}
-
-/** The optimizer artifacts of the kinds, and of the trained parameters outside the layers; null where there are none. */
-export function compileLayerOptimizer(
-  model: ModelDefinition,
-  method: Method,
-  kinds: readonly LayerKind[],
-  { beta1, beta2, epsilon, weightDecay }: OptimizerSettings,
-  provider: ProviderName,
-): { readonly layers: readonly (LayerOptimizer | null)[]; readonly rest: LayerOptimizer | null } {
-  const settings = { beta1, beta2, epsilon, weightDecay };
-  const trained = parametersOf(model, method).filter(({ trainable }) => trainable);
-  const { layers, rest } = byLayer(model, trained);
-  const compiled = (parameters: readonly ParameterSpec[], part: string | number): LayerOptimizer | null => {
-    if (parameters.length === 0) return null;
-    const key = (what: string) => artifactKey(`optimizer ${what}`, model, method, { ...settings, provider, part });
-    return {
-      squaredNorm: builtArtifact("optimizer", key("norm"), squaredNormGraph(parameters, provider)),
-      update: builtArtifact("optimizer", key("update"), updateGraph(parameters, settings, provider)),
-    };
-  };
-  return { layers: kinds.map(({ first }) => compiled(layers[first] ?? [], first)), rest: compiled(rest, "rest") };
-}
-
-/** The artifacts of a run in parts. */
-export interface LayerArtifacts {
-  readonly kinds: readonly LayerKind[];
-  training(shape: BatchShape): LayerTraining;
-  evaluation(shape: BatchShape): LayerEvaluation;
-  readonly optimizer: ReturnType<typeof compileLayerOptimizer>;
 }

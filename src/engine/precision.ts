@@ -81,8 +81,8 @@ export function settle<R extends Wanted>(recipe: R, facts: PrecisionFacts): R & 
 }
 
 /**
- * One graph compiles in time proportional to the layers, and stores all their activations: 135M parameters in 30 layers take
- * 1.7 GB and half a minute, layer by layer 1.1 GB and seconds.
+ * One graph compiles in time proportional to the layers, and stores all their activations. 135M parameters in 30 layers, in 16
+ * bits on wasm: sessions 2.5 s and a heap of 1.4 GB, layer by layer 0.3 s and 0.8 GB, for 11 % more time per step.
  */
 const deep = 12;
 

@@ -15,7 +15,9 @@ import {
   squaredNormIn,
   squaredNormOut,
 } from "../artifacts/contract.ts";
-import type { LayerArtifacts, LayerKind, LayerOptimizer } from "../artifacts/perLayer.ts";
+import type { LayerOptimizer } from "../artifacts/layerOptimizer.ts";
+import type { LayerArtifacts } from "../artifacts/ofRun.ts";
+import type { LayerKind } from "../artifacts/perLayer.ts";
 import type { Batch } from "../batching/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Recipe } from "../run/recipe.ts";
