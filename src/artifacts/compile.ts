@@ -1,6 +1,6 @@
 /** Compiles a model and a method into training and eval artifacts, with the ports of contract.ts. */
 
-import { backward } from "../autodiff/backward.ts";
+import { backward, type GradientBase } from "../autodiff/backward.ts";
 import { forward, type ModelDefinition } from "../models/architecture.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
@@ -19,7 +19,8 @@ import {
   type Port,
   tokenLoss,
 } from "./contract.ts";
-import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
+import { gradientOutputs } from "./gradients.ts";
+import { artifactKey, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** The graph inputs of the parameters. */
 export const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
@@ -114,19 +115,9 @@ function trainingGraph(
 ): Graph {
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, model, method, shape, queryBlocks);
-  const trainable = scope.parameters.filter((declared) => isTrained(method, declared)).map(({ value }) => value);
-  const accumulated = ({ name, shape }: Value) =>
-    b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
-  const gradients = backward(b, loss.sum, trainable, accumulates ? accumulated : null);
-  // Biases of parallel branches have one gradient, but an output has one name.
-  const seen = new Set<Value>();
-  const own = (gradient: Value) => {
-    if (seen.has(gradient)) return b.add(gradient, b.scalar(0));
-    seen.add(gradient);
-    return gradient;
-  };
-  const sums = trainable.map(({ name }, i) => [accumulatorOut(name), own(gradients[i] as Value)] as const);
-  return b.finish({ [lossSum]: loss.sum, ...Object.fromEntries(sums) });
+  const differentiate = (wanted: readonly Value[], base: GradientBase | null) => backward(b, loss.sum, wanted, base);
+  const sums = gradientOutputs({ b, scope }, method, differentiate, { accumulates });
+  return b.finish({ [lossSum]: loss.sum, ...sums });
 }
 
 /** Forward only: `loss_sum` and the cross-entropy of each supervised position. */

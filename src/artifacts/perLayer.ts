@@ -4,10 +4,9 @@
  * activations are those of one layer (Chen et al. 2016, arXiv:1604.06174).
  */
 
-import { vjp } from "../autodiff/backward.ts";
+import { backward, vjp } from "../autodiff/backward.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
-import type { Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { builtArtifact } from "./artifact.ts";
@@ -15,15 +14,13 @@ import { wholeRows } from "./attention.ts";
 import {
   type Artifact,
   type ArtifactKind,
-  accumulatorIn,
-  accumulatorOut,
   type BatchShape,
   batchPorts,
   layerPorts,
-  lazyResetGrad,
   lossSum,
   tokenLoss,
 } from "./contract.ts";
+import { gradientOutputs } from "./gradients.ts";
 import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** Layers that differ only in the values of their parameters. */
@@ -93,6 +90,8 @@ export interface LayerEvaluation {
   readonly head: Artifact;
 }
 
+type Differentiate = Parameters<typeof gradientOutputs>[2];
+
 interface Parts {
   readonly model: ModelDefinition;
   readonly method: Method | null;
@@ -133,37 +132,6 @@ function layerGraph(
   return { b, scope, x, y };
 }
 
-/** Adds the gradients of trained parameters to their accumulators; `untouched` ones are never reset here. */
-function accumulate(
-  { b, scope }: { readonly b: GraphBuilder; readonly scope: Scope },
-  method: Method | null,
-  cotangents: ReadonlyMap<Value, Value>,
-  input: Value | null,
-  untouched: (name: string) => boolean = () => false,
-) {
-  const trained = scope.parameters.filter((declared) => isTrained(method, declared)).map(({ value }) => value);
-  const base = (wanted: Value) => {
-    if (wanted === input) return undefined;
-    const before = b.input(accumulatorIn(wanted.name), "float32", wanted.shape);
-    return untouched(wanted.name) ? before : b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), before);
-  };
-  const wanted = [...(input ? [input] : []), ...trained];
-  const gradients = vjp(b, cotangents, wanted, base);
-  // Biases of parallel branches have one gradient, but an output has one name.
-  const seen = new Set<Value>();
-  const own = gradients.map((gradient) => {
-    if (seen.has(gradient)) return b.add(gradient, b.scalar(0));
-    seen.add(gradient);
-    return gradient;
-  });
-  return Object.fromEntries(
-    wanted.map((value, i) => [
-      value === input ? layerPorts.inputGradient : accumulatorOut(value.name),
-      own[i] as Value,
-    ]),
-  );
-}
-
 /** Forward and backward of a kind of layer. The forward writes only those products that the backward reads. */
 function compileLayer(parts: Parts, layer: number, { queryBlocks = 1, saves = "products" }: LayerOptions) {
   let products = 0;
@@ -178,8 +146,9 @@ function compileLayer(parts: Parts, layer: number, { queryBlocks = 1, saves = "p
   });
   const { b, x, y } = reading;
   const cotangent = b.input(layerPorts.outputGradient, "float32", y.shape);
-  const backward = b.finish(accumulate(reading, parts.method, new Map([[y, cotangent]]), x));
-  const read = new Set(backward.inputs.map(({ name }) => name));
+  const through: Differentiate = (wanted, base) => vjp(b, new Map([[y, cotangent]]), wanted, base);
+  const backwardGraph = b.finish(gradientOutputs(reading, parts.method, through, { input: x }));
+  const read = new Set(backwardGraph.inputs.map(({ name }) => name));
   let made = 0;
   const saved: Record<string, Value> = {};
   const forward = layerGraph(parts, layer, queryBlocks, (_b, product) => {
@@ -196,7 +165,7 @@ function compileLayer(parts: Parts, layer: number, { queryBlocks = 1, saves = "p
       options,
       forward.b.finish({ [layerPorts.output]: forward.y, ...saved }),
     ),
-    backward: artifactOf(parts, "training", "layer backward", options, backward),
+    backward: artifactOf(parts, "training", "layer backward", options, backwardGraph),
   };
 }
 
@@ -249,17 +218,17 @@ export function compileLayerTraining(
   const { saves } = options;
   const head = headGraph(parts, saves);
   const { sum } = head.loss;
-  const one = head.b.constant("float32", sum.shape, Float32Array.of(1));
-  const headOutputs = accumulate(head, method, new Map([[sum, one]]), head.x);
+  const ofLoss: Differentiate = (wanted, base) => backward(head.b, sum, wanted, base);
+  const headOutputs = gradientOutputs(head, method, ofLoss, { input: head.x });
   const embedding = embedGraph(parts);
   const trainsEmbedding = embedding.scope.parameters.some((declared) => isTrained(method, declared));
   const ofHead = new Set(head.scope.parameters.map(({ name }) => name));
   const backwardOfEmbedding = () => {
     const cotangent = embedding.b.input(layerPorts.outputGradient, "float32", embedding.y.shape);
+    const through: Differentiate = (wanted, base) =>
+      vjp(embedding.b, new Map([[embedding.y, cotangent]]), wanted, base);
     // The head has already added its part to the accumulator of a tied embedding.
-    const outputs = accumulate(embedding, method, new Map([[embedding.y, cotangent]]), null, (name) =>
-      ofHead.has(name),
-    );
+    const outputs = gradientOutputs(embedding, method, through, { isBegun: (name) => ofHead.has(name) });
     return artifactOf(parts, "training", "embedding backward", null, embedding.b.finish(outputs));
   };
   return {

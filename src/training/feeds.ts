@@ -1,9 +1,10 @@
 /** Feeds of an artifact's ports: batches, scalars and device tensors. */
 
-import { type Artifact, batchPorts, lossSum, tokenLoss } from "../artifacts/contract.ts";
+import { type Artifact, batchPorts, lossSum, noClipping, optimizerScalars, tokenLoss } from "../artifacts/contract.ts";
 import type { Batch } from "../batching/batch.ts";
+import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import type { BatchLosses } from "./program.ts";
+import type { BatchLosses, Update } from "./program.ts";
 
 /** The six batch inputs of the training and the eval artifact. */
 export function batchFeeds(batch: Batch): Record<string, HostTensor> {
@@ -24,6 +25,18 @@ export function batchFeeds(batch: Batch): Record<string, HostTensor> {
 export function scalarFeed(value: number): HostTensor {
   return { dtype: "float32", shape: [1], data: Float32Array.of(value) };
 }
+
+/** The scalar inputs of an update by port name. */
+export const optimizerValues = (
+  { t, learningRate, denominator }: Update,
+  { beta1, beta2, maxGradNorm }: Pick<Recipe, "beta1" | "beta2" | "maxGradNorm">,
+): Record<string, number> => ({
+  [optimizerScalars.learningRate]: learningRate,
+  [optimizerScalars.biasCorrection1]: 1 - beta1 ** t,
+  [optimizerScalars.biasCorrection2]: 1 - beta2 ** t,
+  [optimizerScalars.denominator]: denominator,
+  [optimizerScalars.maxNorm]: maxGradNorm ?? noClipping,
+});
 
 /** The only element of a float32 output such as `loss_sum`. */
 export function scalarOf(outputs: Readonly<Record<string, HostTensor>>, name: string): number {

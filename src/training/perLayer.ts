@@ -9,8 +9,6 @@ import {
   layerPorts,
   lazyResetGrad,
   lossSum,
-  noClipping,
-  optimizerScalars,
   type ParameterSpec,
   squaredNormIn,
   squaredNormOut,
@@ -22,7 +20,7 @@ import type { Batch } from "../batching/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import { batchFeeds, lossesOf, perShape, prepareAll } from "./feeds.ts";
+import { batchFeeds, lossesOf, optimizerValues, perShape, prepareAll } from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
 import { type EvaluationProgram, evaluationOf, type TrainingProgram } from "./program.ts";
@@ -257,14 +255,8 @@ export function createPerLayer({
       return { lossSum: Number((await sum.read())[0]) };
     },
 
-    async update({ t, learningRate, denominator }) {
-      const values = {
-        [optimizerScalars.learningRate]: learningRate,
-        [optimizerScalars.biasCorrection1]: 1 - recipe.beta1 ** t,
-        [optimizerScalars.biasCorrection2]: 1 - recipe.beta2 ** t,
-        [optimizerScalars.denominator]: denominator,
-        [optimizerScalars.maxNorm]: recipe.maxGradNorm ?? noClipping,
-      };
+    async update(update) {
+      const values = optimizerValues(update, recipe);
       const feeds = Object.fromEntries(
         Object.entries(values).map(([name, value]) => {
           const tensor = scalar(name);
@@ -289,7 +281,7 @@ export function createPerLayer({
         await runPart(runtime, own.update, bindings, { ...feeds, [squaredNormIn]: total }, {}, named);
       }
       const squares = Number((await total.read())[0]);
-      return { gradientNorm: Math.sqrt(squares) / Math.max(denominator, 1) };
+      return { gradientNorm: Math.sqrt(squares) / Math.max(update.denominator, 1) };
     },
 
     dispose() {

@@ -6,15 +6,22 @@ import {
   gradientNorm,
   lazyResetGrad,
   lossSum,
-  noClipping,
-  optimizerScalars,
   type ParameterSpec,
 } from "../artifacts/contract.ts";
 import type { RunArtifacts } from "../artifacts/ofRun.ts";
 import type { Batch } from "../batching/batch.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import { batchFeeds, bindTensors, lossesOf, perShape, prepareAll, scalarFeed, scalarOf } from "./feeds.ts";
+import {
+  batchFeeds,
+  bindTensors,
+  lossesOf,
+  optimizerValues,
+  perShape,
+  prepareAll,
+  scalarFeed,
+  scalarOf,
+} from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
 import { type EvaluationProgram, evaluationOf, type TrainingProgram } from "./program.ts";
@@ -74,17 +81,14 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
       return { lossSum: scalarOf(await session.run(feeds, outputs), lossSum) };
     },
 
-    async update({ t, learningRate, denominator }) {
+    async update(update) {
+      const values = optimizerValues(update, recipe);
       const session = await runtime.session(artifacts.optimizer);
       const { inputs, outputs } = bindTensors(artifacts.optimizer, bindings);
       const result = await session.run(
         {
           ...inputs,
-          [optimizerScalars.learningRate]: scalarFeed(learningRate),
-          [optimizerScalars.biasCorrection1]: scalarFeed(1 - recipe.beta1 ** t),
-          [optimizerScalars.biasCorrection2]: scalarFeed(1 - recipe.beta2 ** t),
-          [optimizerScalars.denominator]: scalarFeed(denominator),
-          [optimizerScalars.maxNorm]: scalarFeed(recipe.maxGradNorm ?? noClipping),
+          ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, scalarFeed(value)])),
         },
         outputs,
       );
