@@ -189,7 +189,7 @@ function notesOn({ stages, base }: HandOverFacts): string[] {
   const tokens = stages.flatMap(({ nth, reason }) =>
     reason === null ? [] : [`Stage ${nth} is given as tokens and labels, because ${reason}.`],
   );
-  const exact = "TRL's tokens and mask, from the messages and the template alone, equal Hone's in every row.";
+  const exact = "From its messages and the template alone, every row has Hone's tokens and mask.";
   return [
     ...(tokens.length === 0 ? [exact] : tokens),
     ...(base.id === null ? [`Hone knows no address of ${cut(base.name)}: its files belong into the folder base.`] : []),

@@ -68,8 +68,8 @@ export function trlConfig(facts: HandOverFacts, stage: StageFacts): Config {
     packing: false,
     padding_free: false,
     shuffle_dataset: false,
-    // The script's own loss of weighted tokens needs the logits.
-    loss_type: facts.weighted ? "nll" : "chunked_nll",
+    // TRL 1.13's default, chunked_nll, writes the head's product itself and leaves out Granite's logits_scaling.
+    loss_type: "nll",
     activation_offloading: false,
     use_liger_kernel: false,
     remove_unused_columns: true,

@@ -150,6 +150,17 @@ def load_rows(folder, split, form):
     return Dataset.from_list([{name: row.get(name) for name in names} for row in rows])
 
 
+def use_tokens_where_others(trainer, folder, validates):
+    """Rows that this tokenizer writes otherwise than Hone are replaced by Hone's tokens, all of a split at once."""
+    for split in ("train", "validation") if validates else ("train",):
+        given = load_rows(folder, split, "tokens")
+        name = "train_dataset" if split == "train" else "eval_dataset"
+        if digest(getattr(trainer, name)) == digest(given):
+            continue
+        print(f"{folder.name}, {split}: transformers tokenises these rows otherwise than Hone. Training takes Hone's tokens.")
+        setattr(trainer, name, given)
+
+
 def load_model(base, revision, start):
     """The base with Hone's dropout, which is none, and the adapter to go on from."""
     options = {} if revision is None else {"revision": revision}
@@ -211,8 +222,12 @@ def main():
     tokenizer = AutoTokenizer.from_pretrained(asked.base, **({} if revision is None else {"revision": revision}))
     validates = stage["validation"] and args.eval_strategy != "no"
     stopping = SETTINGS["patience"] is not None and validates
+    model = load_model(asked.base, revision, start)
+    # Padding has no label and no attention, but its id needs a row in the embedding.
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= model.get_input_embeddings().num_embeddings:
+        tokenizer.pad_token = tokenizer.eos_token
     trainer = HoneTrainer(
-        model=load_model(asked.base, revision, start),
+        model=model,
         args=args,
         train_dataset=load_rows(folder, "train", stage["form"]),
         eval_dataset=load_rows(folder, "validation", stage["form"]) if validates else None,
@@ -222,6 +237,7 @@ def main():
         stage=stage,
         first=first,
     )
+    use_tokens_where_others(trainer, folder, validates)
     if asked.check:
         batch = [trainer.train_dataset[number] for number in read_lines(folder / "order.jsonl", [0])[0]["micro_batches"][0]]
         expected = json.loads((root / "first_batch.json").read_text(encoding="utf-8"))
