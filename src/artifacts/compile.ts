@@ -47,7 +47,7 @@ export function buildLoss(
   model: ModelDefinition,
   method: Method | null,
   shape: BatchShape,
-  queryBlocks = 1,
+  { queryBlocks = 1, differentiable = true }: { readonly queryBlocks?: number; readonly differentiable?: boolean } = {},
 ) {
   const { rows, length, supervised } = shape;
   const scope = scopeOf(b, model, method);
@@ -65,7 +65,7 @@ export function buildLoss(
     model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
-    { cap: model.logitCap },
+    { cap: model.logitCap, differentiable },
   );
   return { loss, scope };
 }
@@ -114,7 +114,7 @@ function trainingGraph(
   { accumulates, queryBlocks }: Required<TrainingOptions>,
 ): Graph {
   const b = new GraphBuilder("training");
-  const { loss, scope } = buildLoss(b, model, method, shape, queryBlocks);
+  const { loss, scope } = buildLoss(b, model, method, shape, { queryBlocks });
   const differentiate = (wanted: readonly Value[], base: GradientBase | null) => backward(b, loss.sum, wanted, base);
   const sums = gradientOutputs({ b, scope }, method, differentiate, { accumulates });
   return b.finish({ [lossSum]: loss.sum, ...sums });
@@ -134,7 +134,7 @@ export function compileEvaluation(model: ModelDefinition, method: Method | null,
   } as const;
   return lazyArtifact(head, () => {
     const b = new GraphBuilder("eval");
-    const { loss } = buildLoss(b, model, method, shape);
+    const { loss } = buildLoss(b, model, method, shape, { differentiable: false });
     return b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });
   });
 }

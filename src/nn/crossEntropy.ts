@@ -22,6 +22,8 @@ export interface HeadOptions {
   readonly cap?: number | null;
   /** Most logits in a chunk. */
   readonly logitsLimit?: number;
+  /** Whether the sum's gradient may follow, true by default: a frozen head computes it beside the loss. */
+  readonly differentiable?: boolean;
 }
 
 /**
@@ -38,9 +40,10 @@ export function linearCrossEntropy(
   head: Weight,
   targets: Value,
   lossWeights: Value,
-  { cap = null, logitsLimit = logitsPerChunk }: HeadOptions = {},
+  { cap = null, logitsLimit = logitsPerChunk, differentiable = true }: HeadOptions = {},
 ): HeadLoss {
-  if (head.storage !== "float32") return frozenHeadLoss(b, hidden, head, targets, lossWeights, { cap, logitsLimit });
+  if (head.storage !== "float32")
+    return frozenHeadLoss(b, hidden, head, targets, lossWeights, { cap, logitsLimit, differentiable });
   const weight = head.data;
   const [positions] = hidden.shape as [number, number];
   const chunk = Math.min(positions, Math.max(1, Math.floor(logitsLimit / (weight.shape[0] as number))));
