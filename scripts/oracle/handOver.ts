@@ -123,7 +123,8 @@ export function runThere(python: string, name: string, { folder, losses, step }:
   const begun = apart(train("training from the beginning", ["--steps", String(compared)]), 0);
   const [first = null] = begun;
   const largest = begun.length > 0 ? Math.max(...begun) : null;
-  const [continued = null] = step === null ? [] : apart(train("going on", ["--from-step", String(step), "--steps", "2"]), step);
+  const [continued = null] =
+    step === null ? [] : apart(train("going on", ["--from-step", String(step), "--steps", "2"]), step);
   const within = (what: string, value: number | null, most: number) => {
     if (value !== null && !(value <= most)) faults.push(`${what} differs by ${value.toExponential(1)}`);
   };
