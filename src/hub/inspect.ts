@@ -74,5 +74,10 @@ export async function inspectFiles(
   const lengths = await Promise.all(
     weights.map(async (name) => ({ name, byteLength: await files.measure(name, signal) })),
   );
-  return { config: value, tensors, files: [...found, ...optional.flatMap((file) => file ?? []), ...lengths], choices: [] };
+  return {
+    config: value,
+    tensors,
+    files: [...found, ...optional.flatMap((file) => file ?? []), ...lengths],
+    choices: [],
+  };
 }
