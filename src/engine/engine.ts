@@ -5,6 +5,7 @@ import type { Prompt } from "../generation/prompt.ts";
 import type { DataApi } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
+import { dataSpecOf } from "../run/dataSpec.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
@@ -16,15 +17,18 @@ import { openStorage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
 import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
+import type { HandOverWork } from "./handOver.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
+import { openTuned } from "./openTuned.ts";
 import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { methodOf, type Plan } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
 import { createRunService } from "./runs.ts";
+import { startOf } from "./start.ts";
 import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -182,6 +186,17 @@ export async function createEngine(
     return measuring.run(request.modelHash, measure, signal);
   }
 
+  async function handOverWork(
+    model: LoadedModel,
+    { name, sources, recipe }: Pick<RunRequest, "name" | "sources" | "recipe">,
+    signal: AbortSignal | undefined,
+  ): Promise<HandOverWork> {
+    const { plan: planned } = await plan(model, { sources, recipe }, signal);
+    const spec = dataSpecOf(model.summary.hash, sources, recipe);
+    const rows = await texts.use(model, (service) => service.handOverRows(spec, signal), signal);
+    return { name, recipe, model, plan: planned, rows };
+  }
+
   const examine: EngineApi["examine"] = (request, signal) =>
     inTurn(request, signal, async (respondent) => {
       const { model } = respondent;
@@ -256,11 +271,12 @@ export async function createEngine(
         const { model, recipe } = await modelOfRequest(library, request, runtime.report, control.cancelSignal);
         const { plan: planned, question } = await plan(model, { ...request, recipe }, control.cancelSignal);
         await requireDisk(storage, model, recipe, planned.totalSteps);
+        const start = await startOf(storage, { ...request, recipe }, model.definition);
         const watch =
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch);
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
@@ -333,8 +349,33 @@ export async function createEngine(
     examine,
     ...createResultCalls(storage, examine),
 
+    async openTuned(files, signal) {
+      const { runtime } = await device();
+      const onProgress = (task: string, done: number, total: number | null) =>
+        emit({ type: "progress", task, done, total });
+      const opened = await openTuned({ storage, library, device: runtime.report, onProgress }, files, signal);
+      if (opened.added) emit({ type: "runsChanged" });
+      return opened;
+    },
+
     exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
     exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),
+
+    async exportHandOver(runId, step, signal) {
+      const run = await getRun(runId);
+      return exports.handOver(
+        run,
+        await handOverWork(await modelOfRun(library, run, null, signal), run, signal),
+        step,
+        signal,
+      );
+    },
+
+    async handOverRecipe(request, signal) {
+      const { runtime } = await device();
+      const { model, recipe } = await modelOfRequest(library, request, runtime.report, signal);
+      return exports.handOver(null, await handOverWork(model, { ...request, recipe }, signal), null, signal);
+    },
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);

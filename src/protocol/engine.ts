@@ -191,6 +191,25 @@ export interface RunRequest {
   readonly recipe: Recipe;
   /** What to watch where `recipe.watchEvery` is set; left out: the first held-out question and row. */
   readonly watch?: WatchChoice;
+  /** The checkpoint whose weights it starts from, null for the newest; left out: the base model. Method and LoRA are that run's. */
+  readonly from?: StartChoice;
+}
+
+export interface StartChoice {
+  readonly runId: string;
+  readonly checkpoint: number | null;
+}
+
+/** Another tool's trained weights for a base model: the files of a folder, a zip, or single files. */
+export interface TunedFiles {
+  readonly modelHash: string;
+  /** Name of the folder, or of the first file. */
+  readonly name: string;
+  /** A path counts from the folder; a File in a worker no longer has one. */
+  readonly files: readonly { readonly path: string; readonly file: File }[];
+  /** Template and system prompt of its answers, where its files have no template. */
+  readonly template: TemplateChoice;
+  readonly systemPrompt: string | null;
 }
 
 /** The prompt and row that a person chose to watch while a run trains; null is the first held-out one. */
@@ -458,12 +477,24 @@ export interface EngineApi {
    * step; null is the newest.
    */
   exportModel(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /**
+   * A run for other trainers: rows, template, weights of the checkpoint of a step (null is the newest, if there is one), and
+   * the configs of TRL, Axolotl, LLaMA-Factory and Unsloth.
+   */
+  exportHandOver(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /** A recipe before its run, in the same form. */
+  handOverRecipe(request: RunRequest, signal?: AbortSignal): Promise<Exported>;
   /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint, its results and its rows, everything but the base model, as one file. */
   exportRun(runId: string, signal?: AbortSignal): Promise<Exported>;
   /** Imports such a file after checking all of it. A damaged file, or one of a newer version, is refused and changes nothing. */
   importRun(file: File, signal?: AbortSignal): Promise<ImportedRun>;
+  /**
+   * Opens an adapter or a whole model that another tool trained, as a run with one checkpoint. What Hone cannot hold exactly, and
+   * what does not fit the base model, is refused by name, and changes nothing.
+   */
+  openTuned(files: TunedFiles, signal?: AbortSignal): Promise<ImportedRun>;
 }
 
 /** Events of runs; the other tabs of this browser receive them too. */
