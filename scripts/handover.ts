@@ -12,7 +12,14 @@ import { defaultRecipe } from "../src/run/recipe.ts";
 import { demoData, seedlingRecipe } from "../src/store/seedling.ts";
 import { recipeWith } from "../tests/support/recipe.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
-import { type HandOverCase, type HandOverVerdict, handOver, runThere, shortRun, trlMissing } from "./oracle/handOver.ts";
+import {
+  type HandOverCase,
+  type HandOverVerdict,
+  handOver,
+  runThere,
+  shortRun,
+  trlMissing,
+} from "./oracle/handOver/trl.ts";
 import { projectRoot } from "./setup.mjs";
 
 const usage =

@@ -3,12 +3,12 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { openArchive } from "../../src/export/openArchive.ts";
-import { stepsOf } from "../../src/run/curves.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { wholeSource } from "../../src/run/source.ts";
-import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
-import { engineHere } from "../../tests/support/engineHere.ts";
+import { openArchive } from "../../../src/export/openArchive.ts";
+import { stepsOf } from "../../../src/run/curves.ts";
+import type { Recipe } from "../../../src/run/recipe.ts";
+import { wholeSource } from "../../../src/run/source.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { engineHere } from "../../../tests/support/engineHere.ts";
 
 /** Steps of the run in Hone; the losses of the first ten are compared. */
 export const compared = 10;
@@ -123,7 +123,8 @@ export function runThere(python: string, name: string, { folder, losses, step }:
   const begun = apart(train("training from the beginning", ["--steps", String(compared)]), 0);
   const [first = null] = begun;
   const largest = begun.length > 0 ? Math.max(...begun) : null;
-  const [continued = null] = step === null ? [] : apart(train("going on", ["--from-step", String(step), "--steps", "2"]), step);
+  const [continued = null] =
+    step === null ? [] : apart(train("going on", ["--from-step", String(step), "--steps", "2"]), step);
   const within = (what: string, value: number | null, most: number) => {
     if (value !== null && !(value <= most)) faults.push(`${what} differs by ${value.toExponential(1)}`);
   };
