@@ -89,10 +89,10 @@ export function processorSecondsBetween(samples: readonly Sample[], from: number
   return upTo(to) - upTo(from);
 }
 
-/** Milliseconds between two measurements: each takes some 20 of this process. */
-const interval = 500;
+/** Milliseconds between two measurements: each takes some 50 of a core, and the browser waits for some of them. */
+const interval = 2_000;
 
-/** Measures `browserBytes` twice a second. */
+/** Measures `browserBytes` every two seconds. */
 export function createMeter(): Meter {
   let peak = 0;
   const samples: Sample[] = [];

@@ -46,7 +46,10 @@ async function main() {
   const model = await library.openModel({ kind: "files", files, name: "Seedling" });
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
   const weights = createWeights(runtime, storage, () => undefined);
-  const [{ all: base }, { all: tuned }] = [await weights.base(model), await weights.trainable(model, lora, 1)];
+  const [{ all: base }, { all: tuned }] = [
+    await weights.base(model),
+    await weights.trainable(model, lora, { seed: 1, start: null }),
+  ];
   const respondents = [
     { runtime, model, method: null, parameters: base },
     { runtime, model, method: lora, parameters: tuned },

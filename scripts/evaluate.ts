@@ -8,13 +8,12 @@ import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { compileGeneration } from "../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../src/artifacts/method.ts";
-import { createLibrary } from "../src/engine/library.ts";
+import { createLibrary, type LoadedModel } from "../src/engine/library.ts";
 import { takeExam } from "../src/engine/respondent.ts";
-import { readAdapter } from "../src/export/adapter.ts";
+import { readAdapter } from "../src/export/readAdapter.ts";
 import { createGenerator } from "../src/generation/generate.ts";
 import { countTokens, createPrompt } from "../src/generation/prompt.ts";
 import { modelFromFiles } from "../src/hub/files.ts";
-import type { ModelDefinition } from "../src/models/architecture.ts";
 import { processorEntries } from "../src/runtime/nativeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { openStorage } from "../src/storage/storage.ts";
@@ -82,7 +81,7 @@ async function main() {
   const library = createLibrary(await openStorage(), () => undefined);
   const model = await library.openModel({ kind: "files", files: modelFiles(folder), name: basename(folder) });
   const adapter = values.adapter
-    ? await openAdapter(existing("adapter", values.adapter, usage), model.definition)
+    ? await openAdapter(existing("adapter", values.adapter, usage), model)
     : { method: null, tensors: new Map<string, Float32Array<ArrayBuffer>>() };
   const { method, tensors }: { method: Method | null; tensors: ReadonlyMap<string, Float32Array> } = adapter;
   const runtime = await createRuntime("wasm", { entries: await processorEntries() });
@@ -90,7 +89,7 @@ async function main() {
     const parameters = await uploadParameters(
       runtime,
       parametersOf(model.definition, method),
-      (spec) => tensors.get(spec.name) ?? parameterPieces(spec, model.opened.pieces),
+      (spec) => tensors.get(spec.name) ?? parameterPieces(spec, model.opened.devicePieces),
     );
     console.log(
       `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,
@@ -148,11 +147,11 @@ async function main() {
 }
 
 /** Opens an adapter in PEFT's layout; `path` is the folder with both files, or one of the files. */
-async function openAdapter(path: string, model: ModelDefinition) {
+async function openAdapter(path: string, { definition, opened }: LoadedModel) {
   const folder = existsSync(join(path, "adapter_config.json")) ? path : dirname(path);
   const names = ["adapter_config.json", "adapter_model.safetensors"];
   const files = names.map((name) => new File([readFileSync(join(folder, name))], name));
-  return readAdapter(modelFromFiles(files), model);
+  return readAdapter(modelFromFiles(files), definition, opened.read);
 }
 
 runCommand(main);

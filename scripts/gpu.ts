@@ -1,6 +1,6 @@
 /**
- * `npm run gpu -- [--quick] [--only PART,PART] [--json FILE]`: every check that wants a real GPU, on WebGPU under Node, in under
- * eight minutes; on an emulated adapter with smaller sizes. Exit 1 when a check fails. It needs the npm package webgpu
+ * `npm run gpu -- [--quick|--deep] [--only PART,PART] [--json FILE]`: every check that wants a real GPU, on WebGPU under Node, in under
+ * eight minutes; on an emulated adapter with smaller sizes, unless `--deep` asks for whole models. Exit 1 when a check fails. It needs the npm package webgpu
  * (`HONE_WEBGPU` may name its folder) and a Vulkan driver, and is skipped without them. `--pack [--out DIR]` writes a folder that
  * runs the same on a bare x86-64 Linux with a Vulkan driver.
  */

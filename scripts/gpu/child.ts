@@ -5,11 +5,10 @@ import { messageOf } from "../../src/runtime/errors.ts";
 import type { AdapterFacts } from "./part.ts";
 import { parts } from "./parts.ts";
 import type { Row } from "./row.ts";
-import { scaleOf } from "./scale.ts";
+import { type Effort, scaleOf } from "./scale.ts";
 
-export interface ChildRequest {
+export interface ChildRequest extends Effort {
   readonly part: string;
-  readonly quick: boolean;
 }
 
 export type ChildMessage =
@@ -36,7 +35,7 @@ async function factsOf(): Promise<AdapterFacts> {
   };
 }
 
-async function answer({ part: name, quick }: ChildRequest): Promise<void> {
+async function answer({ part: name, ...effort }: ChildRequest): Promise<void> {
   const entries = await dawnEntries();
   if (typeof entries === "string") return send({ kind: "missing", reason: entries });
   const adapter = await factsOf();
@@ -44,7 +43,7 @@ async function answer({ part: name, quick }: ChildRequest): Promise<void> {
   const part = parts.find((entry) => entry.name === name);
   if (!part) throw new Error(`There is no part ${name}.`);
   const { run } = await part.load();
-  const scale = scaleOf(adapter.emulated, quick);
+  const scale = scaleOf(adapter.emulated, effort);
   await run({ entries, adapter, scale, report: (row) => void send({ kind: "row", row }) });
 }
 

@@ -2,15 +2,16 @@
 
 import { parseArgs } from "node:util";
 import { type PartEntry, parts } from "./parts.ts";
+import type { Effort } from "./scale.ts";
 
-export interface Choice {
-  readonly quick: boolean;
+export interface Choice extends Effort {
   readonly parts: readonly PartEntry[];
   readonly json: string | undefined;
 }
 
 export const options = {
   quick: { type: "boolean", default: false },
+  deep: { type: "boolean", default: false },
   only: { type: "string" },
   json: { type: "string" },
 } as const;
@@ -18,6 +19,7 @@ export const options = {
 /** Throws for an unknown part. */
 export function choiceOf(values: {
   readonly quick: boolean;
+  readonly deep: boolean;
   readonly only?: string | undefined;
   readonly json?: string | undefined;
 }): Choice {
@@ -31,6 +33,7 @@ export function choiceOf(values: {
   }
   return {
     quick: values.quick,
+    deep: values.deep,
     parts: names === null ? parts : parts.filter(({ name }) => names.includes(name)),
     json: values.json,
   };

@@ -6,10 +6,10 @@ import { summaryOf } from "./row.ts";
 import { type Report, runParts } from "./run.ts";
 
 /** Exit code 1 when a check failed or a part ended early; 0 where there is no WebGPU, with the reason. */
-export async function measureGpu({ quick, parts, json }: Choice): Promise<void> {
-  const machine = { date: new Date().toISOString(), node: process.version, quick };
+export async function measureGpu({ quick, deep, parts, json }: Choice): Promise<void> {
+  const machine = { date: new Date().toISOString(), node: process.version, quick, deep };
   const save = (report: Report) => writeJson(json, { ...machine, ...report });
-  const report = await runParts({ quick, parts, print: (line) => console.log(line), save });
+  const report = await runParts({ quick, deep, parts, print: (line) => console.log(line), save });
   if (typeof report === "string") {
     console.log(`Skipped: ${report}`);
     return;

@@ -6,7 +6,7 @@ import type { ChildMessage, ChildRequest } from "./child.ts";
 import type { AdapterFacts } from "./part.ts";
 import type { PartEntry } from "./parts.ts";
 import { type PartResult, type Row, rowText } from "./row.ts";
-import { type Scale, scaleOf } from "./scale.ts";
+import { type Effort, type Scale, scaleOf } from "./scale.ts";
 
 /** Seconds for the start of a process and its device, which may compile for long on an emulated adapter. */
 const startSeconds = 30;
@@ -17,8 +17,7 @@ export interface Report {
   readonly parts: readonly PartResult[];
 }
 
-export interface RunOptions {
-  readonly quick: boolean;
+export interface RunOptions extends Effort {
   readonly parts: readonly PartEntry[];
   print(line: string): void;
   /** Receives the report after each part. */
@@ -26,17 +25,18 @@ export interface RunOptions {
 }
 
 /** Prints each row as it comes. Returns the report, or the reason as a sentence why nothing runs here. */
-export async function runParts({ quick, parts, print, save }: RunOptions): Promise<Report | string> {
+export async function runParts({ quick, deep, parts, print, save }: RunOptions): Promise<Report | string> {
+  const effort = { quick, deep };
   const found: Known[] = [];
   const results: PartResult[] = [];
   for (const { name, seconds } of parts) {
     let missing: string | null = null;
-    const patience = found[0]?.scale.patience ?? scaleOf(true, quick).patience;
-    const result = await runPart({ part: name, quick }, startSeconds + patience * seconds, (message) => {
+    const patience = found[0]?.scale.patience ?? scaleOf(true, effort).patience;
+    const result = await runPart({ part: name, ...effort }, startSeconds + patience * seconds, (message) => {
       if (message.kind === "missing") missing = message.reason;
       if (message.kind === "adapter" && found.length === 0) {
         const { adapter } = message;
-        const scale = scaleOf(adapter.emulated, quick);
+        const scale = scaleOf(adapter.emulated, effort);
         found.push({ adapter, scale });
         print(`${adapter.name}\nSizes: ${scale.rule}.`);
       }

@@ -20,6 +20,9 @@ export function adapterOf(method: Method | null): Adapter | null {
 export const isTrained = (method: Method | null, { source }: Declared) =>
   method?.kind === "full" || (method?.kind === "lora" && source !== "checkpoint");
 
+/** Whether a method trains nothing of the model itself. */
+export const isFrozen = (method: Method | null): boolean => method?.kind !== "full";
+
 /** The root of a model's graph: its adapter, and the storage of its weights. What full training changes is float32. */
 export const scopeOf = (
   b: GraphBuilder,
@@ -67,10 +70,13 @@ export interface NamedLinears {
   readonly shapes: readonly Linear["shape"][];
 }
 
+/** The linear layers that may carry an adapter, in order. */
+export const linearsIn = (model: ModelDefinition): readonly Linear[] => traced(model, null).linears;
+
 /** The linear layers that may carry an adapter, by their last path name, in order. */
 export function linearsOf(model: ModelDefinition): readonly NamedLinears[] {
   const byName = new Map<string, Map<string, Linear["shape"]>>();
-  for (const { path, shape } of traced(model, null).linears) {
+  for (const { path, shape } of linearsIn(model)) {
     const name = path.slice(path.lastIndexOf(".") + 1);
     byName.set(name, (byName.get(name) ?? new Map()).set(String(shape), shape));
   }
@@ -79,7 +85,7 @@ export function linearsOf(model: ModelDefinition): readonly NamedLinears[] {
 
 /** The first target that no linear layer of the model matches; undefined where each has one. */
 export function unknownTarget(model: ModelDefinition, targets: readonly string[]): string | undefined {
-  const { linears } = traced(model, null);
+  const linears = linearsIn(model);
   return targets.find((target) => !linears.some(({ path }) => isTarget(path, [target])));
 }
 

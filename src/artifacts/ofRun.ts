@@ -15,6 +15,7 @@ import {
   type LayerTraining,
   layerKinds,
   type Saved,
+  widenedLayers,
 } from "./perLayer.ts";
 
 export interface RunArtifacts {
@@ -71,13 +72,14 @@ export function layerArtifactsOfRun(
   saves: Saved,
 ): LayerArtifacts {
   const kinds = layerKinds(model, method);
+  const widened = widenedLayers(model, provider);
   return {
     kinds,
     training(shape) {
       const { queryBlocks = 1 } = trainingOptions(shape, { accumulation: 1 }, provider);
-      return compileLayerTraining(model, method, kinds, shape, { queryBlocks, saves });
+      return compileLayerTraining(widened, method, kinds, shape, { queryBlocks, saves });
     },
-    evaluation: (shape) => compileLayerEvaluation(model, method, kinds, shape),
+    evaluation: (shape) => compileLayerEvaluation(widened, method, kinds, shape),
     optimizer: compileLayerOptimizer(model, method, kinds, recipe, provider),
   };
 }

@@ -5,10 +5,11 @@
  */
 
 import { backward, vjp } from "../autodiff/backward.ts";
-import type { ModelDefinition } from "../models/architecture.ts";
+import { type ModelDefinition, withPrecision } from "../models/architecture.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
+import type { ProviderName } from "./activations.ts";
 import { builtArtifact } from "./artifact.ts";
 import { wholeRows } from "./attention.ts";
 import {
@@ -21,7 +22,7 @@ import {
   tokenLoss,
 } from "./contract.ts";
 import { gradientOutputs } from "./gradients.ts";
-import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
+import { artifactKey, isFrozen, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** Layers that differ only in the values of their parameters. */
 export interface LayerKind {
@@ -47,6 +48,15 @@ export function layerKinds(model: ModelDefinition, method: Method | null): reado
   });
   return Array.from(kinds.values(), (layers) => ({ first: layers[0] as number, layers }));
 }
+
+/**
+ * The model as its layers' artifacts have it. On the processor they take weights that are stored in float16 as float32, and the
+ * program widens those of one layer at a time: a Cast in the graph takes four times as long.
+ */
+export const widenedLayers = (model: ModelDefinition, provider: ProviderName): ModelDefinition =>
+  provider === "wasm" && model.precision.weights === "float16"
+    ? withPrecision(model, { ...model.precision, weights: "float32" })
+    : model;
 
 /** A model's parameters by layer; `rest` are those of embedding, last norm and head. */
 export function byLayer<Named extends { readonly name: string }>(
@@ -182,7 +192,7 @@ function embedGraph({ model, method, shape }: Parts) {
 /** Most logits in a chunk of the head that saves memory: 4 MiB, or a sixteenth of all where that is more. */
 const fewLogits = ({ model, shape }: Parts) => Math.max(2 ** 20, (model.vocabulary * shape.supervised) / 16);
 
-function headGraph(parts: Parts, saves: Saved = "products") {
+function headGraph(parts: Parts, saves: Saved, differentiable: boolean) {
   const { model, method, shape } = parts;
   const { rows, length, supervised } = shape;
   const b = new GraphBuilder("head");
@@ -195,7 +205,12 @@ function headGraph(parts: Parts, saves: Saved = "products") {
     model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
-    { cap: model.logitCap, ...(saves === "inputs" && { logitsLimit: fewLogits(parts) }) },
+    {
+      cap: model.logitCap,
+      frozen: isFrozen(method),
+      differentiable,
+      ...(saves === "inputs" && { logitsLimit: fewLogits(parts) }),
+    },
   );
   return { b, scope, x, loss };
 }
@@ -215,8 +230,8 @@ export function compileLayerTraining(
 ): LayerTraining {
   const parts = { model, method, shape };
   const layers = kinds.map(({ first }) => compileLayer(parts, first, options));
-  const { saves } = options;
-  const head = headGraph(parts, saves);
+  const { saves = "products" } = options;
+  const head = headGraph(parts, saves, true);
   const { sum } = head.loss;
   const ofLoss: Differentiate = (wanted, base) => backward(head.b, sum, wanted, base);
   const headOutputs = gradientOutputs(head, method, ofLoss, { input: head.x });
@@ -248,7 +263,7 @@ export function compileLayerEvaluation(
   shape: BatchShape,
 ): LayerEvaluation {
   const parts = { model, method, shape };
-  const head = headGraph(parts);
+  const head = headGraph(parts, "products", false);
   return {
     embed: embedArtifact(parts, "eval"),
     forward: kinds.map(({ first }) => {

@@ -1,7 +1,7 @@
 /** The loss of a base model as a run stores it beside its loss as the file has it, on the same rows, before the run starts. */
 
 import { compileEvaluation } from "../artifacts/compile.ts";
-import { compileLayerEvaluation, layerKinds } from "../artifacts/perLayer.ts";
+import { compileLayerEvaluation, layerKinds, widenedLayers } from "../artifacts/perLayer.ts";
 import type { Batch, BatchShape } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
 import type { BaseLoss } from "../protocol/engine.ts";
@@ -70,7 +70,8 @@ async function lossOf(
   };
   const byLayers = () => {
     const kinds = layerKinds(definition, null);
-    const evaluation = (shape: BatchShape) => compileLayerEvaluation(definition, null, kinds, shape);
+    const widened = widenedLayers(definition, runtime.report.provider);
+    const evaluation = (shape: BatchShape) => compileLayerEvaluation(widened, null, kinds, shape);
     return createPerLayerEvaluation(counted, definition, parameters, { kinds, evaluation });
   };
   const whole = () => ({

@@ -21,12 +21,14 @@ import type { HandOverWork } from "./handOver.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
+import { openTuned } from "./openTuned.ts";
 import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { methodOf, type Plan } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
 import { createRunService } from "./runs.ts";
+import { startOf } from "./start.ts";
 import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -269,11 +271,12 @@ export async function createEngine(
         const { model, recipe } = await modelOfRequest(library, request, runtime.report, control.cancelSignal);
         const { plan: planned, question } = await plan(model, { ...request, recipe }, control.cancelSignal);
         await requireDisk(storage, model, recipe, planned.totalSteps);
+        const start = await startOf(storage, { ...request, recipe }, model.definition);
         const watch =
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch);
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
@@ -345,6 +348,15 @@ export async function createEngine(
 
     examine,
     ...createResultCalls(storage, examine),
+
+    async openTuned(files, signal) {
+      const { runtime } = await device();
+      const onProgress = (task: string, done: number, total: number | null) =>
+        emit({ type: "progress", task, done, total });
+      const opened = await openTuned({ storage, library, device: runtime.report, onProgress }, files, signal);
+      if (opened.added) emit({ type: "runsChanged" });
+      return opened;
+    },
 
     exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
     exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),

@@ -210,6 +210,7 @@ function storageNote({ recipe: { method, weights } }: RunRecord): string[] {
 
 /** The checkpoint of the weights, and the alternatives. */
 function weightsNote(run: RunRecord, step: number, newest: number | null): string {
+  if (run.origin) return `Weights of ${run.origin.file}, as they were opened.`;
   const best = bestOf(run);
   const which = [
     ...(step === newest ? ["the newest checkpoint"] : []),

@@ -124,12 +124,19 @@ function layerSessions({ model, recipe, shapes, heldOut, provider }: MemoryParts
     const artifact = forward[at];
     return sum + (artifact ? layers.length * outputBytes(artifact) : 0);
   }, 0);
+  /** Weights of one layer that the program widens. */
+  const stored = new Map(parametersOf(model, method).map(({ name, storage }) => [name, storage]));
+  const widened = forward.reduce((sum, { inputs }) => {
+    const wide = inputs.filter(({ name, dtype }) => dtype === "float32" && stored.get(name) === "float16");
+    return sum + wide.reduce((all, { dtype, shape }) => all + byteSizeOf(dtype, shape), 0);
+  }, 0);
   const updates = [...optimizer.layers, optimizer.rest].flatMap((one) => (one ? [one.squaredNorm, one.update] : []));
   const sessions = [...all([embed, ...forward, ...backward, head, embedBackward], shapes.length), ...all(updates, 1)];
-  if (heldOut.length === 0) return { sessions, between: saved + 3 * states };
+  const between = saved + widened + 3 * states;
+  if (heldOut.length === 0) return { sessions, between };
   const evaluated = evaluation(largestShape(heldOut));
   sessions.push(...all([evaluated.embed, ...evaluated.forward, evaluated.head], heldOut.length));
-  return { sessions, between: saved + 3 * states + 2 * outputBytes(evaluated.embed) };
+  return { sessions, between: between + 2 * outputBytes(evaluated.embed) };
 }
 
 /** The batch shape with the most positions. Throws for an empty list. */

@@ -3,6 +3,7 @@
 import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
 import { noProgress } from "../run/curves.ts";
+import type { RunStart } from "../run/origin.ts";
 import type { RunRecord } from "../run/record.ts";
 import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
@@ -15,6 +16,7 @@ export function newRecord(
   plan: Plan,
   provider: RunRecord["provider"],
   watch: RunRecord["watch"],
+  start: RunStart | null,
 ): RunRecord {
   const now = new Date().toISOString();
   const { name, hash, parameters } = model.summary;
@@ -43,5 +45,6 @@ export function newRecord(
     watch,
     slowdowns: [],
     resumeFrom: null,
+    ...(start && { start }),
   };
 }

@@ -75,7 +75,12 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, release } = await weights.trainable(model, method, seedsOf(recipe).adapter, signal);
+  const { all, release } = await weights.trainable(
+    model,
+    method,
+    { seed: seedsOf(recipe).adapter, start: null },
+    signal,
+  );
   let started: TrainingProgram | null = null;
   try {
     const program = createProgram({

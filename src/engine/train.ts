@@ -98,7 +98,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   let started: TrainingProgram | null = null;
   let curves: CurveWriter | undefined;
   try {
-    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter, parts.control.signal);
+    const trainable = await weights.trainable(
+      model,
+      method,
+      { seed: seedsOf(recipe).adapter, start: first.start ?? null },
+      parts.control.signal,
+    );
     const parameters = trainable.all;
     release = trainable.release;
     const program = createProgram({

@@ -20,7 +20,7 @@ const Word = whole(0, 2 ** 32 - 1);
 const Random = v.tuple([Word, Word, Word, Word]);
 const Count = whole(0, Number.MAX_SAFE_INTEGER);
 const State: v.GenericSchema<unknown, unknown> = v.object({
-  step: whole(1, mostSteps),
+  step: whole(0, mostSteps),
   updates: whole(0, mostSteps),
   sampler: v.object({
     epoch: whole(0, mostSteps),
@@ -41,6 +41,7 @@ export function stateProblem(stored: unknown, step: number, record: RunRecord): 
   const problem = readAs(State, state).problem;
   if (problem) return problem;
   if (curves === null) return "metrics is missing";
+  if (state.step === 0 && !record.origin) return "step is 0, but a run has no checkpoint before its first step";
   if (state.step !== step) return `step is ${state.step}, but the checkpoint is of step ${step}`;
   if (state.updates > step) return `updates is ${state.updates}, more than its ${step} steps`;
   if (state.best && state.best.step > step) return `best.step is ${state.best.step}, after step ${step}`;
@@ -84,7 +85,7 @@ function samplerProblem(
 
 /**
  * The problem of the tensors of a checkpoint, as the end of a sentence; null without one. They must be the parameters
- * that the recipe trains, each with AdamW's two moments. `wanted` is null where the base model is not loaded.
+ * that the recipe trains, each with AdamW's two moments, which a run of another tool does not have. `wanted` is null where the base model is not loaded.
  */
 export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Wanted | null): string | null {
   const shapes = new Map<string, Shape>();
@@ -93,8 +94,11 @@ export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Want
     shapes.set(name, shape);
   }
   const optimizerMoments = new Set<string>();
-  const parameters = tensors.filter(({ name }) => shapes.has(firstMoment(name)) || shapes.has(secondMoment(name)));
-  for (const { name, shape } of parameters) {
+  const isTrainedHere = record.origin === undefined;
+  const parameters = tensors.filter(
+    ({ name }) => !isTrainedHere || shapes.has(firstMoment(name)) || shapes.has(secondMoment(name)),
+  );
+  for (const { name, shape } of isTrainedHere ? parameters : []) {
     for (const key of [firstMoment(name), secondMoment(name)]) {
       const found = shapes.get(key);
       if (!found) return `${cut(key)} is missing`;

@@ -1,8 +1,11 @@
 /** Exports an adapter: written, read back with the project's own reader, and compared. */
 
+import { readSafetensors } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { type AdapterTensors, type AdapterToWrite, type LoraMethod, readAdapter, writeAdapter } from "./adapter.ts";
+import { type AdapterToWrite, keyOf, writeAdapter } from "./adapter.ts";
+import type { AdapterTensors, LoraMethod } from "./combinePairs.ts";
 import { type Bundle, type OutFile, readBackError, reopened, type TrainedTensors } from "./files.ts";
+import { noBase, readAdapter, weightsName } from "./readAdapter.ts";
 
 export interface AdapterParts {
   readonly model: ModelDefinition;
@@ -24,7 +27,8 @@ export async function exportAdapter({ trained, ...parts }: AdapterParts): Promis
 
 /** Throws ExportError unless the files, read again, are this adapter, bit for bit. */
 export async function requireAdapter(files: readonly OutFile[], wanted: AdapterToWrite): Promise<void> {
-  const found = await readAdapter(reopened("adapter", files), wanted.model);
+  const again = reopened("adapter", files);
+  const found = await readAdapter(again, wanted.model, noBase);
   const same = (what: string, a: unknown, b: unknown) => {
     const [read, expected] = [JSON.stringify(a), JSON.stringify(b)];
     if (read !== expected) throw readBackError(what, read, expected);
@@ -35,6 +39,9 @@ export async function requireAdapter(files: readonly OutFile[], wanted: AdapterT
   same("alpha", found.method.alpha, alpha);
   same("the list of adapted layers", found.method.targets, targets);
   same("the list of tensors", [...found.tensors.keys()].sort(), [...wanted.tensors.keys()].sort());
+  const { tensors: stored } = await readSafetensors(await again.open(weightsName));
+  const keys = [...wanted.tensors.keys()].map((name) => keyOf(wanted.model, name));
+  same("the list of keys", [...stored.keys()].sort(), keys.sort());
   for (const [name, values] of wanted.tensors) {
     const [read, expected] = [bitsOf(found.tensors.get(name)), bitsOf(values)];
     const at = expected.findIndex((bits, i) => bits !== read[i]);

@@ -1,5 +1,5 @@
 /**
- * Reads a zip with uncompressed entries. It reads only headers and checks every number before use, because the file may
+ * Reads a zip, Hone's own without compression, or another program's. It reads only headers and checks every number before use, because the file may
  * come from a stranger (APPNOTE.TXT 6.3.10).
  */
 
@@ -26,6 +26,9 @@ const refusedFlags = 0b10_0000_0110_0001;
 interface Entry {
   readonly name: string;
   readonly size: number;
+  /** Bytes in the archive. */
+  readonly packed: number;
+  readonly deflated: boolean;
   /** Byte offset of its own header. */
   readonly at: number;
 }
@@ -36,8 +39,76 @@ interface Entry {
  * entries that overlap, repeat a name, or have a path that leads out of the archive.
  */
 export async function openArchive(name: string, archive: Blob, signal?: AbortSignal): Promise<OutFile[]> {
-  const refuse = (problem: string) =>
-    new ExportError(`${cut(name)} ${problem}: choose the unchanged file that Hone wrote.`);
+  const listed = await listArchive(name, archive, { advice: "choose the unchanged file that Hone wrote", signal });
+  return listed.map((entry) => ({ name: entry.name, content: entry.content }));
+}
+
+/** A file in a zip of another program. */
+export interface ZipEntry {
+  readonly name: string;
+  readonly size: number;
+  /** Its content; inflates it into memory where it is compressed. Throws ExportError for a damaged one. */
+  open(): Promise<Blob>;
+}
+
+/** The files of a zip whose entries may be deflated. Throws as `openArchive` does. */
+export async function openZip(name: string, archive: Blob, signal?: AbortSignal): Promise<ZipEntry[]> {
+  const listed = await listArchive(name, archive, { advice: "choose the folder itself", signal, deflated: true });
+  return listed.map(({ name: entry, size, content, deflated }) => ({
+    name: entry,
+    size,
+    open: async () => (deflated ? inflate(name, entry, size, content, signal) : content),
+  }));
+}
+
+/** At most so many times as long as its compressed form (RFC 1951). */
+const mostInflation = 1032;
+
+async function inflate(
+  name: string,
+  entry: string,
+  size: number,
+  content: Blob,
+  signal: AbortSignal | undefined,
+): Promise<Blob> {
+  const damaged = (cause?: unknown) =>
+    new ExportError(`${cut(name)} is damaged: ${cut(entry)} cannot be inflated. Choose the folder itself.`, { cause });
+  if (size > mostInflation * content.size) throw damaged();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  try {
+    const reader = content.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    for (;;) {
+      signal?.throwIfAborted();
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
+      if (length > size) throw damaged();
+      parts.push(value);
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof ExportError ? error : damaged(error);
+  }
+  if (length !== size) throw damaged();
+  return new Blob(parts);
+}
+
+interface ListOptions {
+  /** The end of each refusal. */
+  readonly advice: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether entries may be deflated. */
+  readonly deflated?: boolean;
+}
+
+/** The files with their stored bytes. */
+async function listArchive(
+  name: string,
+  archive: Blob,
+  { advice, signal, deflated = false }: ListOptions,
+): Promise<(OutFile & Pick<Entry, "size" | "deflated">)[]> {
+  const refuse = (problem: string) => new ExportError(`${cut(name)} ${problem}: ${advice}.`);
   const read = async (from: number, to: number): Promise<DataView> => {
     signal?.throwIfAborted();
     const buffer = await archive
@@ -58,7 +129,7 @@ export async function openArchive(name: string, archive: Blob, signal?: AbortSig
   if (count > mostEntries) throw refuse(`has ${count} files, more than the ${mostEntries} that Hone reads`);
   if (!(from <= to && to - from >= count * listedBytes)) throw refuse("is damaged: its list of files does not fit it");
   if (to - from > longestList) throw refuse("has a list of files that is too long");
-  const entries = readList(await read(from, to), count, refuse);
+  const entries = readList(await read(from, to), count, deflated, refuse);
 
   const sorted = entries.toSorted((a, b) => a.at - b.at);
   const starts = new Map<Entry, number>();
@@ -74,7 +145,8 @@ export async function openArchive(name: string, archive: Blob, signal?: AbortSig
     .filter((entry) => !entry.name.endsWith("/"))
     .map((entry) => {
       const start = starts.get(entry) ?? 0;
-      return { name: entry.name, content: archive.slice(start, start + entry.size) };
+      const content = archive.slice(start, start + entry.packed);
+      return { name: entry.name, content, size: entry.size, deflated: entry.deflated };
     });
 }
 
@@ -121,7 +193,7 @@ function number64(view: DataView, at: number): number {
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.POSITIVE_INFINITY : Number(value);
 }
 
-function readList(list: DataView, count: number, refuse: Refuse): Entry[] {
+function readList(list: DataView, count: number, mayDeflate: boolean, refuse: Refuse): Entry[] {
   const entries: Entry[] = [];
   const names = new Set<string>();
   let at = 0;
@@ -141,9 +213,10 @@ function readList(list: DataView, count: number, refuse: Refuse): Entry[] {
     if ((flags & refusedFlags) !== 0) throw refuse(`holds ${shown} encrypted`);
     const numbers = readNumbers(list, at, extraAt, extraAt + list.getUint16(at + 30, true));
     if (numbers === null) throw broken;
-    if (method !== 0 || numbers.packed !== numbers.size) throw refuse(`holds ${shown} compressed`);
+    const isDeflated = method === 8 && mayDeflate;
+    if (!isDeflated && (method !== 0 || numbers.packed !== numbers.size)) throw refuse(`holds ${shown} compressed`);
     if (name.endsWith("/") && numbers.size > 0) throw refuse(`is damaged: the folder ${shown} has content`);
-    entries.push({ name, size: numbers.size, at: numbers.at });
+    entries.push({ name, size: numbers.size, packed: numbers.packed, deflated: isDeflated, at: numbers.at });
     at = next;
   }
   if (at !== list.byteLength) throw refuse("is damaged: its list of files has more than its end says");
@@ -188,7 +261,7 @@ function readNumbers(list: DataView, at: number, from: number, to: number) {
 }
 
 /** Byte offset of the content. Throws unless the entry's own header is valid and its content ends before byte `end`. */
-async function readLocal({ name, size, at }: Entry, end: number, read: Read, refuse: Refuse): Promise<number> {
+async function readLocal({ name, packed, at }: Entry, end: number, read: Read, refuse: Refuse): Promise<number> {
   const damaged = refuse(`is damaged: ${cut(name)} cannot be read`);
   if (!(at + localBytes <= end)) throw damaged;
   const wanted = new TextEncoder().encode(name);
@@ -198,6 +271,6 @@ async function readLocal({ name, size, at }: Entry, end: number, read: Read, ref
     throw damaged;
   }
   const start = at + localBytes + wanted.length + header.getUint16(28, true);
-  if (!(start + size <= end)) throw damaged;
+  if (!(start + packed <= end)) throw damaged;
   return start;
 }

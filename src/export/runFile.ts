@@ -79,7 +79,7 @@ export const Manifest = v.object({
   format: whole(1, fileFormat),
   recordFormat: whole(1, Number.MAX_SAFE_INTEGER),
   checkpoints: list(
-    v.object({ step: whole(1, mostSteps), savedAt: IsoDate, state: Path, tensors: Path }),
+    v.object({ step: whole(0, mostSteps), savedAt: IsoDate, state: Path, tensors: Path }),
     mostCheckpoints,
   ),
   data: list(

@@ -182,6 +182,25 @@ export interface RunRequest {
   readonly recipe: Recipe;
   /** What to watch where `recipe.watchEvery` is set; left out: the first held-out question and row. */
   readonly watch?: WatchChoice;
+  /** The checkpoint whose weights it starts from, null for the newest; left out: the base model. Method and LoRA are that run's. */
+  readonly from?: StartChoice;
+}
+
+export interface StartChoice {
+  readonly runId: string;
+  readonly checkpoint: number | null;
+}
+
+/** Another tool's trained weights for a base model: the files of a folder, a zip, or single files. */
+export interface TunedFiles {
+  readonly modelHash: string;
+  /** Name of the folder, or of the first file. */
+  readonly name: string;
+  /** A path counts from the folder; a File in a worker no longer has one. */
+  readonly files: readonly { readonly path: string; readonly file: File }[];
+  /** Template and system prompt of its answers, where its files have no template. */
+  readonly template: TemplateChoice;
+  readonly systemPrompt: string | null;
 }
 
 /** The prompt and row that a person chose to watch while a run trains; null is the first held-out one. */
@@ -462,6 +481,11 @@ export interface EngineApi {
   exportRun(runId: string, signal?: AbortSignal): Promise<Exported>;
   /** Imports such a file after checking all of it. A damaged file, or one of a newer version, is refused and changes nothing. */
   importRun(file: File, signal?: AbortSignal): Promise<ImportedRun>;
+  /**
+   * Opens an adapter or a whole model that another tool trained, as a run with one checkpoint. What Hone cannot hold exactly, and
+   * what does not fit the base model, is refused by name, and changes nothing.
+   */
+  openTuned(files: TunedFiles, signal?: AbortSignal): Promise<ImportedRun>;
 }
 
 /** Events of runs; the other tabs of this browser receive them too. */

@@ -43,66 +43,75 @@ export const seenBounds = {
   seconds: finite(0, mostSeconds),
 };
 
-const Bounds: v.GenericSchema<unknown, unknown> = v.object({
-  id: v.custom<string>(
-    (value) => typeof value === "string" && /^[\w .-]{1,100}$/.test(value),
-    "1 to 100 letters, digits, dots and dashes",
-  ),
-  name: Name,
-  note: text(longestText),
-  createdAt: IsoDate,
-  updatedAt: IsoDate,
-  reason: v.nullable(text(10_000)),
-  model: v.object({ name: Name, hash: Hash, parameters: whole(1, mostParameters) }),
-  sources: v.pipe(
-    list(
-      v.object({
-        name: Name,
-        hash: Hash,
-        mapping: v.nullable(v.object({ columns: v.record(v.string(), text(10_000)) })),
-        excluded: list(whole(0, mostRows), 1e7),
-        options: v.optional(v.object({ tools: v.optional(text(longestTools)) })),
-        edits: v.optional(list(v.object({ row: whole(0, mostRows), value: text(longestEdits) }), 1e7)),
-      }),
-      1000,
+const RunId = v.custom<string>(
+  (value) => typeof value === "string" && /^[\w .-]{1,100}$/.test(value),
+  "1 to 100 letters, digits, dots and dashes",
+);
+
+/** `least`: the least number of sources, examples and steps; a run that another tool trained has none. */
+const boundsOf = (least: 0 | 1): v.GenericSchema<unknown, unknown> =>
+  v.object({
+    id: RunId,
+    name: Name,
+    note: text(longestText),
+    createdAt: IsoDate,
+    updatedAt: IsoDate,
+    reason: v.nullable(text(10_000)),
+    model: v.object({ name: Name, hash: Hash, parameters: whole(1, mostParameters) }),
+    sources: v.pipe(
+      list(
+        v.object({
+          name: Name,
+          hash: Hash,
+          mapping: v.nullable(v.object({ columns: v.record(v.string(), text(10_000)) })),
+          excluded: list(whole(0, mostRows), 1e7),
+          options: v.optional(v.object({ tools: v.optional(text(longestTools)) })),
+          edits: v.optional(list(v.object({ row: whole(0, mostRows), value: text(longestEdits) }), 1e7)),
+        }),
+        1000,
+      ),
+      v.minLength(least, "a list of one source or more"),
     ),
-    v.minLength(1, "a list of one source or more"),
-  ),
-  trainable: whole(1, mostParameters),
-  examples: v.object({ training: whole(1, mostRows), validation: whole(0, mostRows) }),
-  stages: list(
-    v.object({
-      steps: Step,
-      examples: whole(1, mostRows),
-      supervisedTokens: v.nullable(whole(0, Number.MAX_SAFE_INTEGER)),
-    }),
-    100,
-  ),
-  totalSteps: whole(1, mostSteps),
-  step: Step,
-  seconds: seenBounds.seconds,
-  progress: v.object({ steps: Ends, evaluations: Ends }),
-  best: seenBounds.best,
-  samples: seenBounds.samples,
-  watch: v.nullable(
-    v.object({
-      prompt: v.nullable(text(longestText)),
-      place: v.object({ source: whole(0, 999), row: whole(0, mostRows) }),
-      tokens: list(v.object({ text: text(10_000), weight: finite(-1e9, 1e9) }), 1e6),
-      moments: Snapshots,
-    }),
-  ),
-  slowdowns: list(v.object({ fromStep: Step, factor: finite(Number.MIN_VALUE, 1) }), 10_000),
-  memory: v.optional(
-    v.object({ predicted: whole(0, Number.MAX_SAFE_INTEGER), peak: whole(0, Number.MAX_SAFE_INTEGER) }),
-  ),
-  resumeFrom: v.nullable(Step),
-});
+    trainable: whole(1, mostParameters),
+    examples: v.object({ training: whole(least, mostRows), validation: whole(0, mostRows) }),
+    stages: list(
+      v.object({
+        steps: Step,
+        examples: whole(least, mostRows),
+        supervisedTokens: v.nullable(whole(0, Number.MAX_SAFE_INTEGER)),
+      }),
+      100,
+    ),
+    totalSteps: whole(least, mostSteps),
+    step: Step,
+    seconds: seenBounds.seconds,
+    progress: v.object({ steps: Ends, evaluations: Ends }),
+    best: seenBounds.best,
+    samples: seenBounds.samples,
+    watch: v.nullable(
+      v.object({
+        prompt: v.nullable(text(longestText)),
+        place: v.object({ source: whole(0, 999), row: whole(0, mostRows) }),
+        tokens: list(v.object({ text: text(10_000), weight: finite(-1e9, 1e9) }), 1e6),
+        moments: Snapshots,
+      }),
+    ),
+    slowdowns: list(v.object({ fromStep: Step, factor: finite(Number.MIN_VALUE, 1) }), 10_000),
+    memory: v.optional(
+      v.object({ predicted: whole(0, Number.MAX_SAFE_INTEGER), peak: whole(0, Number.MAX_SAFE_INTEGER) }),
+    ),
+    resumeFrom: v.nullable(Step),
+    origin: v.optional(v.object({ file: Name, baseModel: v.nullable(text(10_000)), notes: list(text(1000), 100) })),
+    start: v.optional(v.object({ runId: RunId, name: Name, step: Step })),
+  });
+
+const Trained = boundsOf(1);
+const Opened = boundsOf(0);
 
 /** The problem of a record with its curves, as the end of a sentence; null without one. */
 export function recordProblem(record: RunRecord, curves: Curves): string | null {
   return (
-    readAs(Bounds, record).problem ??
+    readAs(record.origin ? Opened : Trained, record).problem ??
     recipeProblem(record.recipe, record.sources.length) ??
     disagreement(record) ??
     curvesProblem(curves, record.totalSteps)
@@ -110,6 +119,7 @@ export function recordProblem(record: RunRecord, curves: Curves): string | null 
 }
 
 function disagreement({ recipe, sources, stages, totalSteps, ...record }: RunRecord): string | null {
+  if (record.origin && totalSteps > 0) return `totalSteps is ${totalSteps}, but its origin is another tool`;
   const sum = stages.reduce((all, { steps }) => all + steps, 0);
   if (sum !== totalSteps) return `totalSteps is ${totalSteps}, but its stages have ${sum} steps`;
   if (stages.length !== recipe.stages.length) {

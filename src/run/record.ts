@@ -15,6 +15,7 @@ import {
   WatchSchema,
 } from "./metrics.ts";
 import { migrateRecord } from "./migrate.ts";
+import { OriginSchema, type RunOrigin, type RunStart, StartSchema } from "./origin.ts";
 import { type Recipe, RecipeSchema } from "./recipe.ts";
 import { EditsSchema, OptionsSchema, type SourceChoice } from "./source.ts";
 import { type Objective, objectives } from "./stage.ts";
@@ -91,6 +92,10 @@ export interface RunRecord {
   readonly memory?: RunMemory;
   /** Step of the checkpoint to resume from, 0 for the beginning; null means the newest checkpoint. */
   readonly resumeFrom: number | null;
+  /** Missing for a run that was trained in Hone. */
+  readonly origin?: RunOrigin;
+  /** Missing for a run that starts from its base model. */
+  readonly start?: RunStart;
 }
 
 const members = {
@@ -133,6 +138,8 @@ const members = {
   memory: v.exactOptional(v.object({ predicted: Count, peak: Count })),
   resumeFrom: v.optional(v.nullable(Count), null),
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
+  origin: v.exactOptional(OriginSchema),
+  start: v.exactOptional(StartSchema),
 };
 
 /** A record that was read, with the curves from the record itself; null when they are stored separately. */

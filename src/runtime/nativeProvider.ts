@@ -37,6 +37,10 @@ class SharedMemory implements OrtMemory {
     return this.#data.slice();
   }
 
+  view(): TensorData {
+    return this.#data;
+  }
+
   free(): void {
     this.#data = zeros(this.#dtype, 0);
   }

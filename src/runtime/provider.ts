@@ -41,6 +41,8 @@ export interface DeviceMemory {
   /** Writes the elements from `at` on; `checkData` or `checkPart` has passed. */
   write(data: TensorData, at: number): void;
   read(): Promise<TensorData>;
+  /** The elements themselves; missing where they are not in the processor's memory. */
+  view?(): TensorData;
   free(): void;
 }
 

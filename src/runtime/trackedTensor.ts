@@ -54,6 +54,12 @@ export class TrackedTensor implements DeviceTensor {
     }
   }
 
+  view(): TensorData | null {
+    this.#owner.check();
+    this.#checkIdle("viewed");
+    return this.memory.view?.() ?? null;
+  }
+
   dispose(): void {
     if (this.#owner.isLost) this.checkAlive();
     else this.#checkIdle("disposed of");

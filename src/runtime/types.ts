@@ -26,6 +26,8 @@ export interface DeviceTensor {
   write(data: TensorData, at?: number): void;
   /** Copies the contents out. */
   read(): Promise<TensorData>;
+  /** The contents themselves, to use at once; null where they are not in the processor's memory. Throws while a run uses them. */
+  view(): TensorData | null;
   /** Frees the buffer; further use throws. */
   dispose(): void;
 }

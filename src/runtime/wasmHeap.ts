@@ -103,6 +103,10 @@ class HeapTensor implements DeviceMemory {
     return viewAs(this.#dtype, this.#heap.view(this.#address, this.#bytes).slice());
   }
 
+  view(): TensorData {
+    return viewAs(this.#dtype, this.#heap.view(this.#address, this.#bytes));
+  }
+
   free(): void {
     this.#heap.release(this.value);
     this.#heap.module._free(this.#address);

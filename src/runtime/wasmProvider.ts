@@ -85,6 +85,10 @@ class ArrayMemory implements OrtMemory {
     return this.#data.slice();
   }
 
+  view(): TensorData {
+    return this.#data;
+  }
+
   free(): void {
     this.#data = zeros(this.#dtype, 0);
   }

@@ -24,6 +24,7 @@ import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
+import { type StartingActions, startingActions } from "./starting.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
 import { type UpdateActions, updateActions } from "./update.ts";
@@ -48,6 +49,7 @@ export interface Hone {
   readonly baseLoss: BaseLossActions;
   readonly watching: WatchingActions;
   readonly notice: NoticeActions;
+  readonly starting: StartingActions;
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
@@ -75,7 +77,7 @@ export function createHone(client: EngineClient): Hone {
   const preview = previewActions(context);
   const report = reportActions(context);
   const recipe = recipeActions(context);
-  const runs = runsActions(context, engine.refresh);
+  const runs = runsActions(context, engine.refresh, model.ensureOpen);
   const budget = budgetActions(context);
   const baseLoss = baseLossActions(context);
   const watching = watchingActions(context);
@@ -84,6 +86,7 @@ export function createHone(client: EngineClient): Hone {
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
   const vote = voteActions(context);
+  const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
   const update = updateActions(context);
@@ -158,6 +161,7 @@ export function createHone(client: EngineClient): Hone {
     watching,
     notice,
     training,
+    starting,
     compare,
     exam,
     vote,

@@ -1,9 +1,10 @@
 /** The runs as a topic: list, curves, sizes, deletion with undo, export and import. */
 
-import type { Exported, ExportedArtifacts, ExportedFile, RunRequest } from "../protocol/engine.ts";
+import type { Exported, ExportedArtifacts, ExportedFile, RunRequest, TunedFiles } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
-import { toFailure } from "./state.ts";
+import type { ModelActions } from "./model.ts";
+import { type RunsFacts, toFailure } from "./state.ts";
 
 /** Milliseconds until a removed run is deleted. */
 export const undoTime = 8000;
@@ -34,6 +35,9 @@ export interface RunsActions {
   /** Imports a run from a file. */
   importFile(file: File): Promise<void>;
   cancelImport(): void;
+  /** Opens another tool's weights on the selected model, and chooses them for comparison. */
+  openTuned(files: Omit<TunedFiles, "modelHash">): Promise<void>;
+  cancelTuned(): void;
   /** Chooses the run of the Take away screen. */
   takeAway(runId: string): void;
   /** The record as a file. Rejects when there is no such run. */
@@ -64,11 +68,16 @@ function takeLeaving(): string | null {
   }
 }
 
-export function runsActions(context: Context, refreshStorage: () => Promise<void>): RunsActions {
+export function runsActions(
+  context: Context,
+  refreshStorage: () => Promise<void>,
+  ensureOpen: ModelActions["ensureOpen"],
+): RunsActions {
   const { client, store, series } = context;
   const facts = () => store.getState().runs;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let importing: AbortController | null = null;
+  let opening: AbortController | null = null;
 
   /** Pending requests for curves by run; the mark distinguishes a newer request from an older one. */
   const pending = new Map<string, object>();
@@ -229,6 +238,38 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
       }
     },
     cancelImport: () => importing?.abort(),
+
+    async openTuned(files) {
+      const modelHash = store.getState().model.selected;
+      if (modelHash === null || facts().tuned.opening) return;
+      opening = new AbortController();
+      const set = (tuned: RunsFacts["tuned"]) => patch(context, "runs", { tuned });
+      set({ opening: true, opened: null, failure: null });
+      try {
+        await ensureOpen(modelHash, opening.signal);
+        const { record, added, notes } = await untilDone(
+          client.engine.openTuned({ ...files, modelHash }, opening.signal),
+        );
+        // Beside it stands the newest run of the same base.
+        const beside = facts().list.find(
+          ({ id, model, step }) => id !== record.id && model.hash === modelHash && step > 0,
+        );
+        if (added) adopt(record);
+        set({ opening: false, opened: { runId: record.id, name: record.name, added, notes }, failure: null });
+        patch(context, "compare", {
+          runId: record.id,
+          other: beside ? { runId: beside.id, checkpoint: null } : null,
+        });
+        void measure();
+        void refreshStorage();
+      } catch (thrown) {
+        const failure = toFailure(thrown);
+        set({ opening: false, opened: null, failure: failure.name === "AbortError" ? null : failure });
+      } finally {
+        opening = null;
+      }
+    },
+    cancelTuned: () => opening?.abort(),
 
     takeAway: (runId) => patch(context, "runs", { takeAway: runId }),
     record: (runId) => client.engine.exportRecord(runId),

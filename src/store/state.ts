@@ -189,12 +189,23 @@ export interface RunsFacts {
     readonly added: boolean;
     readonly notes: readonly string[];
   } | null;
+  /** Opening of another tool's files, and its last result; `added` is false where the weights were open before. */
+  readonly tuned: {
+    readonly opening: boolean;
+    readonly opened: RunsFacts["imported"];
+    readonly failure: Failure | null;
+  };
   /** The run of the Take away screen; null is the newest run with a step. */
   readonly takeAway: string | null;
   /** Whether storage is persistent; null where the browser does not report it. */
   readonly persistent: boolean | null;
   /** Whether this page requested persistent storage. */
   readonly persistenceRequested: boolean;
+}
+
+export interface StartingFacts {
+  /** The run whose newest weights the next run starts from; null is the base model. */
+  readonly runId: string | null;
 }
 
 export interface BudgetFacts {
@@ -365,6 +376,7 @@ export interface HoneState {
   readonly report: ReportFacts;
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
+  readonly starting: StartingFacts;
   readonly budget: BudgetFacts;
   readonly baseLoss: BaseLossFacts;
   readonly watching: WatchingFacts;
@@ -415,10 +427,12 @@ export const initialState: HoneState = {
     leaving: null,
     importing: false,
     imported: null,
+    tuned: { opening: false, opened: null, failure: null },
     takeAway: null,
     persistent: null,
     persistenceRequested: false,
   },
+  starting: { runId: null },
   budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
   baseLoss: { results: {}, measuring: null, failure: null, failedKey: null },
   watching: { prompt: "", row: "", source: null },

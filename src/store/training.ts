@@ -7,6 +7,7 @@ import { ended } from "./before.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import type { RunsActions } from "./runs.ts";
+import { startRunOf } from "./starting.ts";
 import { toFailure } from "./state.ts";
 import { watchChoice } from "./watching.ts";
 
@@ -93,7 +94,9 @@ export function trainingActions(
       const sources = data.chosen.map(choiceOf);
       const watch = watchChoice(watching, sources);
       if (!watch) return;
-      const request = { name, modelHash, sources, recipe, watch };
+      const start = startRunOf(store.getState());
+      const from = start && { runId: start.id, checkpoint: null };
+      const request = { name, modelHash, sources, recipe, watch, ...(from && { from }) };
       await train(null, modelHash, (signal) => client.engine.startRun(request, signal));
     },
     async resume(runId) {

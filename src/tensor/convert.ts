@@ -4,19 +4,41 @@
  */
 
 /** Exact values of float16 patterns. Fills and returns `out`, which must be as long as `bits`. */
-export function float16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
+export function float16ToFloat32(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const patterns = patternsOf(out, bits.length);
+  if (bits.length < 2 ** 16) convertEach(bits, out, patterns);
+  else {
+    const all = allSingles();
+    for (let i = 0; i < bits.length; i++) patterns[i] = all[bits[i] as number] as number;
+  }
+  return out;
+}
+
+let singles: Int32Array | null = null;
+
+/** The float32 pattern of each of the 65,536 float16 patterns. A lookup takes 0.7 of the time of a conversion. */
+function allSingles(): Int32Array {
+  if (singles) return singles;
+  singles = new Int32Array(2 ** 16);
+  convertEach(
+    Uint16Array.from(singles, (_, bits) => bits),
+    new Float32Array(singles.buffer),
+    singles,
+  );
+  return singles;
+}
+
+function convertEach(bits: Uint16Array, out: Float32Array, patterns: Int32Array): void {
   if (typeof Float16Array === "undefined") decodeFloat16(bits, out, patterns);
   else {
-    const halves = new Float16Array(bits.buffer, bits.byteOffset, bits.length);
+    const values = new Float16Array(bits.buffer, bits.byteOffset, bits.length);
     for (let i = 0; i < bits.length; i++) {
-      const value = halves[i] as number;
+      const value = values[i] as number;
       out[i] = value;
       // JavaScript engines turn every NaN into a quiet NaN.
       if (Number.isNaN(value)) patterns[i] = nonFinite(bits[i] as number);
     }
   }
-  return out;
 }
 
 /** For Node before 24 and browsers before 2025, which lack Float16Array. */

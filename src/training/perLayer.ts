@@ -10,6 +10,7 @@ import {
   lazyResetGrad,
   lossSum,
   type ParameterSpec,
+  type Port,
   squaredNormIn,
   squaredNormOut,
 } from "../artifacts/contract.ts";
@@ -20,6 +21,7 @@ import type { Batch } from "../batching/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
+import { float16ToFloat32 } from "../tensor/convert.ts";
 import { batchFeeds, lossesOf, optimizerValues, perShape, prepareAll } from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
@@ -88,27 +90,53 @@ const portOf = (ports: Artifact["inputs"], name: string) => {
   return port;
 };
 
-/** Runs an artifact with the tensors of its ports: those of `named`, then `tensors` by the layer's own names. */
-async function runPart(
-  runtime: LayerRuntime,
-  artifact: Artifact,
-  tensors: Tensors,
-  named: Readonly<Record<string, DeviceTensor | HostTensor>>,
-  outputs: Readonly<Record<string, DeviceTensor>>,
-  own: (port: string) => string = (port) => port,
-): Promise<Record<string, HostTensor>> {
-  const session = await runtime.session(artifact);
-  const feeds: Record<string, DeviceTensor | HostTensor> = {};
-  for (const { name } of artifact.inputs) {
-    const tensor = named[name] ?? tensors.get(own(name));
-    if (tensor !== undefined) feeds[name] = tensor;
+/** Runs artifacts, with tensors by their names. */
+interface Runner {
+  /** Runs an artifact with the tensors of its ports: those of `named`, then the runner's by the layer's own names. */
+  run(
+    artifact: Artifact,
+    named: Readonly<Record<string, DeviceTensor | HostTensor>>,
+    outputs: Readonly<Record<string, DeviceTensor>>,
+    own?: (port: string) => string,
+  ): Promise<Record<string, HostTensor>>;
+  dispose(): void;
+}
+
+/**
+ * Weights that are stored in float16 where an artifact takes float32 are widened into tensors that all layers of a kind share
+ * (see `widenedLayers`).
+ */
+function createRunner(runtime: LayerRuntime, tensors: Tensors): Runner {
+  const wide = createScratch(runtime);
+
+  function widened(port: Port, tensor: DeviceTensor): DeviceTensor {
+    if (tensor.dtype !== "float16" || port.dtype !== "float32") return tensor;
+    const target = wide.tensor(port.name, port);
+    const [from, to] = [tensor.view(), target.view()];
+    if (!from || !to) throw new Error(`${tensor.label} is stored in float16, which only the processor widens.`);
+    float16ToFloat32(from as Uint16Array, to as Float32Array);
+    return target;
   }
-  const bound: Record<string, DeviceTensor> = { ...outputs };
-  for (const [output, input] of Object.entries(artifact.aliases)) {
-    const tensor = tensors.get(own(input));
-    if (tensor !== undefined) bound[output] = tensor;
-  }
-  return session.run(feeds, bound);
+
+  return {
+    async run(artifact, named, outputs, own = (port) => port) {
+      const session = await runtime.session(artifact);
+      const feeds: Record<string, DeviceTensor | HostTensor> = {};
+      for (const port of artifact.inputs) {
+        const { name } = port;
+        const tensor = tensors.get(own(name));
+        const feed = named[name] ?? (tensor && widened(port, tensor));
+        if (feed !== undefined) feeds[name] = feed;
+      }
+      const bound: Record<string, DeviceTensor> = { ...outputs };
+      for (const [output, input] of Object.entries(artifact.aliases)) {
+        const tensor = tensors.get(own(input));
+        if (tensor !== undefined) bound[output] = tensor;
+      }
+      return session.run(feeds, bound);
+    },
+    dispose: wide.dispose,
+  };
 }
 
 /** The batch on the device: its artifacts read it many times. */
@@ -123,13 +151,32 @@ function uploadBatch(scratch: Scratch, batch: Batch): Record<string, DeviceTenso
   );
 }
 
+type Disposable = EvaluationProgram & { dispose(): void };
+
 /** Evaluates layer by layer; the activations are those of one layer. */
 export function createPerLayerEvaluation(
   runtime: LayerRuntime,
   model: PerLayerParts["model"],
   parameters: ParameterTensors,
+  artifacts: Pick<LayerArtifacts, "kinds" | "evaluation">,
+): Disposable {
+  const runner = createRunner(runtime, parameters);
+  const { dispose, ...evaluation } = evaluationBy(runner, runtime, model, artifacts);
+  return {
+    ...evaluation,
+    dispose() {
+      dispose();
+      runner.dispose();
+    },
+  };
+}
+
+function evaluationBy(
+  { run: runPart }: Runner,
+  runtime: LayerRuntime,
+  model: PerLayerParts["model"],
   { kinds, evaluation }: Pick<LayerArtifacts, "kinds" | "evaluation">,
-): EvaluationProgram & { dispose(): void } {
+): Disposable {
   const compiled = perShape(evaluation);
   const layers = layersOf(model, kinds);
   const scratch = createScratch(runtime);
@@ -139,20 +186,13 @@ export function createPerLayerEvaluation(
     const feeds = uploadBatch(scratch, batch);
     const width = portOf(embed.outputs, layerPorts.output);
     let [x, y] = [scratch.tensor("even states", width), scratch.tensor("odd states", width)];
-    await runPart(runtime, embed, parameters, feeds, { [layerPorts.output]: x });
+    await runPart(embed, feeds, { [layerPorts.output]: x });
     for (const { kind, own } of layers) {
       const artifact = forward[kind] as Artifact;
-      await runPart(
-        runtime,
-        artifact,
-        parameters,
-        { ...feeds, [layerPorts.input]: x },
-        { [layerPorts.output]: y },
-        own,
-      );
+      await runPart(artifact, { ...feeds, [layerPorts.input]: x }, { [layerPorts.output]: y }, own);
       [x, y] = [y, x];
     }
-    return runPart(runtime, head, parameters, { ...feeds, [layerPorts.input]: x }, {});
+    return runPart(head, { ...feeds, [layerPorts.input]: x }, {});
   }
 
   return { ...evaluationOf(async (batch) => lossesOf(await run(batch), batch)), dispose: scratch.dispose };
@@ -174,7 +214,9 @@ export function createPerLayer({
   const { kinds, optimizer } = artifacts;
   const training = perShape(artifacts.training);
   const layers = layersOf(model, kinds);
-  const evaluation = createPerLayerEvaluation(runtime, model, parameters, artifacts);
+  const runner = createRunner(runtime, bindings);
+  const runPart = runner.run;
+  const evaluation = evaluationBy(runner, runtime, model, artifacts);
   const scratch = createScratch(runtime);
   const scalars = createScratch(runtime);
   const scalar = (name: string) => scalars.tensor(name, { dtype: "float32", shape: [1] });
@@ -220,20 +262,18 @@ export function createPerLayer({
             .map((port) => [port.name, scratch.tensor(`${port.name} of ${layer}`, port)]),
         );
 
-      await runPart(runtime, embed, bindings, feeds, { [layerPorts.output]: states(0) });
+      await runPart(embed, feeds, { [layerPorts.output]: states(0) });
       for (const [layer, { kind, own }] of layers.entries()) {
         const artifact = forward[kind] as Artifact;
         const given = { ...feeds, [layerPorts.input]: states(layer) };
         const written = { ...products(layer, artifact), [layerPorts.output]: states(layer + 1) };
-        await runPart(runtime, artifact, bindings, given, written, own);
+        await runPart(artifact, given, written, own);
       }
 
       let [gradient, next] = [scratch.tensor("even gradient", width), scratch.tensor("odd gradient", width)];
       const sum = scalar(lossSum);
       await runPart(
-        runtime,
         head,
-        bindings,
         { ...feeds, [layerPorts.input]: states(layers.length) },
         { [lossSum]: sum, [layerPorts.inputGradient]: gradient },
       );
@@ -245,11 +285,11 @@ export function createPerLayer({
           [layerPorts.outputGradient]: gradient,
         };
         const written = { [layerPorts.inputGradient]: next };
-        await runPart(runtime, backward[kind] as Artifact, bindings, given, written, own);
+        await runPart(backward[kind] as Artifact, given, written, own);
         [gradient, next] = [next, gradient];
       }
       if (embedBackward) {
-        await runPart(runtime, embedBackward, bindings, { ...feeds, [layerPorts.outputGradient]: gradient }, {});
+        await runPart(embedBackward, { ...feeds, [layerPorts.outputGradient]: gradient }, {});
       }
       // Read last, so that a GPU does not wait in the middle of the step.
       return { lossSum: Number((await sum.read())[0]) };
@@ -267,18 +307,11 @@ export function createPerLayer({
       let [total, next] = [scalar("even norm"), scalar("odd norm")];
       total.write(new Float32Array(1));
       for (const { artifacts: own, own: named } of groups()) {
-        await runPart(
-          runtime,
-          own.squaredNorm,
-          bindings,
-          { [squaredNormIn]: total },
-          { [squaredNormOut]: next },
-          named,
-        );
+        await runPart(own.squaredNorm, { [squaredNormIn]: total }, { [squaredNormOut]: next }, named);
         [total, next] = [next, total];
       }
       for (const { artifacts: own, own: named } of groups()) {
-        await runPart(runtime, own.update, bindings, { ...feeds, [squaredNormIn]: total }, {}, named);
+        await runPart(own.update, { ...feeds, [squaredNormIn]: total }, {}, named);
       }
       const squares = Number((await total.read())[0]);
       return { gradientNorm: Math.sqrt(squares) / Math.max(update.denominator, 1) };
@@ -288,6 +321,7 @@ export function createPerLayer({
       evaluation.dispose();
       scratch.dispose();
       scalars.dispose();
+      runner.dispose();
       state.dispose();
     },
   };

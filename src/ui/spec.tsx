@@ -4,9 +4,11 @@ import { createContext, type ReactNode, useContext, useEffect, useMemo, useState
 import type { ModelSummary } from "../protocol/engine.ts";
 import type { SourceSummary } from "../records/source.ts";
 import { type DataSpec, dataSpecOf } from "../run/dataSpec.ts";
+import type { RunRecord } from "../run/record.ts";
 import { withLambdas } from "../run/stage.ts";
+import { startRunOf } from "../store/starting.ts";
 import { useFacts } from "./hone.ts";
-import { type ReadRecipe, readRecipe } from "./train/recipe.ts";
+import { type ReadRecipe, readRecipe, withStart } from "./train/recipe.ts";
 
 interface Spec {
   readonly spec: DataSpec;
@@ -16,6 +18,8 @@ interface Spec {
 
 interface SpecFacts extends ReadRecipe {
   readonly model: ModelSummary | undefined;
+  /** The run whose weights the next one starts from; null is the base model. */
+  readonly start: RunRecord | null;
   /** The known chosen sources, in the order of choice. */
   readonly sources: readonly SourceSummary[];
   /** The spec of the present choices; null while something is missing. */
@@ -31,7 +35,9 @@ const SpecContext = createContext<SpecFacts | null>(null);
 
 export function SpecProvider({ children }: { readonly children: ReactNode }) {
   // The run's name is not part of the spec.
-  const method = useFacts((state) => state.recipe.method);
+  const start = useFacts(startRunOf);
+  const typedMethod = useFacts((state) => state.recipe.method);
+  const method = start?.recipe.method ?? typedMethod;
   const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
   const { list, chosen, model: tokenizerModel, suggested } = useFacts((state) => state.data);
@@ -43,8 +49,9 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears),
     [method, entries, model, tokenizerModel, suggested, linears],
   );
+  const fixed = useMemo(() => (start ? withStart(read, start.recipe) : read), [read, start]);
   const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
-  const recipe = useMemo(() => withLambdas(read.recipe, lambdas), [read, lambdas]);
+  const recipe = useMemo(() => withLambdas(fixed.recipe, lambdas), [fixed, lambdas]);
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],
@@ -67,8 +74,8 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   }, [key, now, settled]);
 
   const facts = useMemo(
-    () => ({ ...read, recipe, model, sources, now, settled }),
-    [read, recipe, model, sources, now, settled],
+    () => ({ ...fixed, recipe, model, sources, now, settled, start }),
+    [fixed, recipe, model, sources, now, settled, start],
   );
   return <SpecContext value={facts}>{children}</SpecContext>;
 }

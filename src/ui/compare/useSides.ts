@@ -2,6 +2,7 @@
 
 import { useMemo } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
+import { hasWeights } from "../../run/origin.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
 import type { Side } from "../../store/conversation.ts";
@@ -34,7 +35,7 @@ export function useSides(): Sides {
   const typed = useSpec().recipe;
 
   return useMemo(() => {
-    const answering = runs.filter(({ step }) => step > 0);
+    const answering = runs.filter(hasWeights);
     const run = (runId === null ? answering[0] : answering.find(({ id }) => id === runId)) ?? null;
     const otherRun = answering.find(({ id }) => id === other?.runId) ?? null;
     const modelOf = (hash: string | null) => models.find((model) => model.hash === hash) ?? null;

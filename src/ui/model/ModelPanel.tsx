@@ -2,6 +2,8 @@
 
 import { type DragEvent, useState } from "react";
 import { useFacts, useHone } from "../hone.ts";
+import { useOpenAdapter } from "../runs/OpenTuned.tsx";
+import { droppedTuned, isAdapter } from "../runs/tunedSource.ts";
 import { modelWords } from "../words/model.ts";
 import { Catalogue } from "./Catalogue.tsx";
 import { ChosenModel } from "./ChosenModel.tsx";
@@ -14,6 +16,7 @@ import { droppedSource } from "./source.ts";
 
 export function ModelPanel() {
   const hone = useHone();
+  const openAdapter = useOpenAdapter();
   const off = useFacts(({ engine, model }) => engine.status !== "ready" || model.opening);
   const [over, setOver] = useState(false);
   const [text, setText] = useState("");
@@ -31,8 +34,10 @@ export function ModelPanel() {
     setOver(inside);
   };
   const drop = async (transfer: DataTransfer) => {
-    const source = await droppedSource(transfer);
-    if (!off) await hone.model.open(source);
+    const [source, tuned] = await Promise.all([droppedSource(transfer), droppedTuned(transfer)]);
+    if (off) return;
+    if (isAdapter(tuned.files.map(({ path }) => path))) await openAdapter(tuned);
+    else await hone.model.open(source);
   };
 
   return (

@@ -1,5 +1,6 @@
 /** State of each screen in one line, for the rail. */
 
+import { hasWeights } from "../../run/origin.ts";
 import { settingsAt } from "../../run/recipe.ts";
 import { templateLabel } from "../../run/rowFields.ts";
 import { lastStage } from "../../run/stage.ts";
@@ -36,7 +37,7 @@ export function useLines(): Readonly<Record<PageName, Line>> {
   const results = useFacts((state) => state.exam.results);
   const runs = useFacts((state) => state.runs.list.length);
   const run = useRun();
-  const trained = run && run.step > 0;
+  const trained = run && hasWeights(run);
 
   const method = words.method(recipe.method === "lora" ? recipe.lora.rank : null);
   const refused = Object.keys(refusals);

@@ -10,10 +10,12 @@ import { Facts } from "../shell/Facts.tsx";
 import { Mark } from "../shell/Mark.tsx";
 import { canResume, runState, stateTones, stateWords } from "../train/runState.ts";
 import { comparedWords, runsWords as words } from "../words/runs.ts";
+import { startWords } from "../words/tuned.ts";
 import { duplicate } from "./duplicate.ts";
 import { InPlace } from "./InPlace.tsx";
 import classes from "./Runs.module.css";
 import { bestText, unusualSettings } from "./settings.ts";
+import { TrainFurther } from "./TunedCard.tsx";
 
 /** Most changed settings that are listed; the rest is counted. */
 const shownSettings = 8;
@@ -98,6 +100,11 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
           </>
         )}
       </Text>
+      {run.start && (
+        <Text size="sm" className={classes.long ?? ""}>
+          {startWords.startsFrom(run.start.name, run.start.step, run.start.hash)}
+        </Text>
+      )}
       <div className={classes.note}>
         {run.note !== "" && <p>{run.note}</p>}
         <InPlace
@@ -151,6 +158,7 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
             {words.resume}
           </Button>
         )}
+        <TrainFurther run={run} />
         <Button size="compact-sm" variant="default" aria-label={words.duplicateOf(run.name)} onClick={startAgain}>
           {words.duplicate}
         </Button>

@@ -9,10 +9,12 @@ import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { FilePicker } from "../shell/FilePicker.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { runsWords as words } from "../words/runs.ts";
+import { OpenTuned } from "./OpenTuned.tsx";
 import { RunCard } from "./RunCard.tsx";
 import classes from "./Runs.module.css";
 import { SideBySide, sideBySideId } from "./SideBySide.tsx";
 import { StorageBar } from "./StorageBar.tsx";
+import { TunedCard } from "./TunedCard.tsx";
 
 /** Replaces a deleted run while the deletion can be undone. */
 function Removed({ run, onUndo }: { readonly run: RunRecord; onUndo(): void }) {
@@ -72,6 +74,7 @@ export function RunsPanel() {
       <Panel title={words.title}>
         <StorageBar />
         <Import />
+        <OpenTuned />
         <FailureAlert title={words.failed} failure={failure} />
         {shown.length === 0 && (
           <Text size="sm" c="dimmed">
@@ -89,6 +92,14 @@ export function RunsPanel() {
                       hone.runs.undo();
                       setReturned(run.id);
                     }}
+                  />
+                ) : run.origin ? (
+                  <TunedCard
+                    run={run}
+                    origin={run.origin}
+                    ticked={ticked.has(run.id)}
+                    returned={returned === run.id}
+                    onTick={(on) => tick(run.id, on)}
                   />
                 ) : (
                   <RunCard

@@ -18,6 +18,7 @@ export function duplicate(hone: Hone, run: RunRecord): string[] {
     entries: entriesOf(run, known),
   });
   if (known) hone.model.select(known.hash);
+  hone.starting.choose(run.start?.runId ?? null);
   const there = run.sources.filter(({ hash }) => data.list.some((source) => source.hash === hash));
   const lambdas = lambdasOf(lastStage(run.recipe), run.sources.length);
   const { saved } = hone.store.getState().edits;

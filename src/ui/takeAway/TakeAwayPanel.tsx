@@ -1,6 +1,7 @@
 /** Exports of one run as files for other tools: the adapter, the model, the artifacts, and the run itself. */
 
 import { NativeSelect, Text } from "@mantine/core";
+import { hasWeights } from "../../run/origin.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { bestLossName, CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
 import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
@@ -9,6 +10,7 @@ import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { handOverWords as handOver } from "../words/handOver.ts";
 import { takeAwayWords as words } from "../words/takeAway.ts";
+import { tunedWords } from "../words/tuned.ts";
 import { ExportCard } from "./ExportCard.tsx";
 import { RecipeCard } from "./RecipeCard.tsx";
 import { RecordButton } from "./RecordButton.tsx";
@@ -69,7 +71,7 @@ function Cards({ run }: { readonly run: RunRecord }) {
           worksWith={words.artifacts.worksWith}
           size={words.madeFirst}
           button={words.artifacts.button}
-          refusal={needs}
+          refusal={run.origin ? tunedWords.artifacts : needs}
           make={(signal) => runs.artifacts(run.id, signal)}
         />
         <ExportCard
@@ -94,7 +96,7 @@ export function TakeAwayPanel() {
   const hone = useHone();
   const list = useFacts((state) => state.runs.list);
   const chosen = useFacts((state) => state.runs.takeAway);
-  const trained = list.filter(({ step }) => step > 0);
+  const trained = list.filter(hasWeights);
   const run = trained.find(({ id }) => id === chosen) ?? trained[0];
   return (
     <Panel title={words.title}>

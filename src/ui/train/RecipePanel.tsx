@@ -14,7 +14,9 @@ import { recipeWords as words } from "../words/train.ts";
 import { BudgetBlock } from "./BudgetBlock.tsx";
 import { optionsAt } from "./options.ts";
 import classes from "./RecipePanel.module.css";
+import { startFields } from "./recipe.ts";
 import { StageFields } from "./StageFields.tsx";
+import { StartChoice } from "./StartChoice.tsx";
 import { stepsOfStages } from "./stages.ts";
 import { useBudget } from "./useBudget.ts";
 import { useWatchRefused, WatchFields } from "./WatchFields.tsx";
@@ -55,9 +57,9 @@ const arrival = 150;
 
 export function RecipePanel() {
   const hone = useHone();
-  const method = useFacts((state) => state.recipe.method);
+  const { method } = useSpec().recipe;
   const { report, key } = useFacts((state) => state.report);
-  const { recipe, entries, defaults, refusals, linears, model, sources, now } = useSpec();
+  const { recipe, entries, defaults, refusals, linears, model, sources, now, start: startRun } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   const elsewhere = useFacts((state) => state.training.elsewhere);
@@ -87,7 +89,7 @@ export function RecipePanel() {
           usual={defaults}
           entry={entries[option.field]}
           refusal={refusals[option.field]}
-          disabled={option.replaced(recipe)}
+          disabled={option.replaced(recipe) || (startRun !== null && startFields.some((own) => own === option.field))}
           onEnter={hone.recipe.enter}
         />
       ));
@@ -165,14 +167,15 @@ export function RecipePanel() {
             </Text>
           </Group>
           <BudgetBlock view={view} />
+          <StartChoice />
           <Radio.Group
             label={words.method}
             value={method}
             onChange={(value) => hone.recipe.method(value === "full" ? "full" : "lora")}
           >
             <Group gap="lg" mt={6}>
-              <Radio value="lora" label={words.lora} description={words.loraAbout} />
-              <Radio value="full" label={words.full} description={words.fullAbout} />
+              <Radio value="lora" label={words.lora} description={words.loraAbout} disabled={startRun !== null} />
+              <Radio value="full" label={words.full} description={words.fullAbout} disabled={startRun !== null} />
             </Group>
           </Radio.Group>
           {model && isSeedling(model) && (

@@ -35,7 +35,8 @@ export function TrainingPanel() {
   const training = useFacts((state) => state.training);
   const runs = useFacts((state) => state.runs.list);
   const { phase, failure, dropped } = training;
-  const shown = runs.find(({ id }) => id === training.runId) ?? (phase === "idle" ? runs[0] : undefined);
+  const shown =
+    runs.find(({ id }) => id === training.runId) ?? (phase === "idle" ? runs.find(({ origin }) => !origin) : undefined);
   const state = shown ? runState(shown, training) : phase === "idle" ? null : "preparing";
   const slower = shown?.slowdowns.at(-1);
 

@@ -57,3 +57,18 @@ export function readRecipe(
     lowered: defaults.maxLength < usual.maxLength && entries.maxLength === undefined ? usual.maxLength : null,
   };
 }
+
+/** Fields that a run shares with the run that it starts from. */
+export const startFields = ["rank", "alpha", "targets"] as const;
+
+/** A recipe that starts from another run's weights: method and LoRA are that run's, whatever is typed. */
+export function withStart(read: ReadRecipe, { method, lora }: Pick<Recipe, "method" | "lora">): ReadRecipe {
+  const without = <T>(fields: Readonly<Record<string, T>>) =>
+    Object.fromEntries(Object.entries(fields).filter(([field]) => !startFields.some((own) => own === field)));
+  return {
+    ...read,
+    recipe: { ...read.recipe, method, lora },
+    entries: without(read.entries),
+    refusals: without(read.refusals),
+  };
+}

@@ -31,7 +31,7 @@ export const compareWords = {
     label: "Tuned model",
     none: "None: base model only",
     nothing: "No run has a step yet",
-    name: (name: string, step: number) => `${name} (step ${step})`,
+    name: (name: string, step: number) => (step === 0 ? name : `${name} (step ${step})`),
   },
   other: {
     label: "Other checkpoint: run",
@@ -49,7 +49,7 @@ export const answerWords = {
   turn: (turn: number) => `Question ${turn}`,
   useAgain: "Use again",
   useAgainName: (turn: number) => `Use again: question ${turn}`,
-  of: (name: string, step: number | null) => (step === null ? name : `${name}, step ${step}`),
+  of: (name: string, step: number | null) => (step === null || step === 0 ? name : `${name}, step ${step}`),
   waiting: "Waiting",
   writing: "Writing…",
   stopped: "Stopped",

@@ -8,7 +8,7 @@ export const takeAwayWords = {
   run: "Run",
   checkpoint: (loss: string) =>
     `The adapter and the model contain the weights of this checkpoint. The best one has the lowest ${loss}.`,
-  option: (name: string, step: number) => `${name} (step ${step})`,
+  option: (name: string, step: number) => (step === 0 ? name : `${name} (step ${step})`),
   contains: "Contents",
   worksWith: "Works with",
   size: "Size",

@@ -6,8 +6,8 @@
 
 import { unzipSync } from "fflate";
 import { beforeAll, expect, test } from "vitest";
-import { readAdapter } from "../../../src/export/adapter.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
+import { noBase, readAdapter } from "../../../src/export/readAdapter.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { readSafetensors } from "../../../src/hub/safetensors.ts";
 import { defineModel } from "../../../src/models/define.ts";
@@ -137,7 +137,7 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   expect(Object.keys(unzipped)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   const sources = Object.entries(unzipped).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
   const definition = defineModel(tinyConfig);
-  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), definition);
+  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), definition, noBase);
   expect(method).toEqual({ kind: "lora", ...recipe.lora });
   expect(baseModel).toBe("tiny");
 

@@ -8,15 +8,15 @@ import { scaleOf } from "../../../scripts/gpu/scale.ts";
 import { copyOfShared, dawnEntries, dawnFolder } from "../../../src/runtime/dawnEntries.ts";
 
 test("arguments choose parts in their own order, and an unknown part is refused with all names", () => {
-  expect(choiceFromArguments([])).toEqual({ quick: false, parts, json: undefined });
+  expect(choiceFromArguments([])).toEqual({ quick: false, deep: false, parts, json: undefined });
   const chosen = choiceFromArguments(["--quick", "--only", "bench, parity", "--json", "out.json"]);
   expect(chosen).toMatchObject({ quick: true, json: "out.json" });
   expect(chosen.parts.map(({ name }) => name)).toEqual(["parity", "bench"]);
-  expect(() => choiceOf({ quick: false, only: "parity,speed" })).toThrow(
+  expect(() => choiceOf({ quick: false, deep: false, only: "parity,speed" })).toThrow(
     /^--only has no part speed; .*adapter, parity/,
   );
-  expect(() => choiceOf({ quick: false, only: "" })).toThrow(/--only has no part/);
-  expect(() => choiceOf({ quick: false, only: "x".repeat(500) })).toThrow(/^.{1,300}$/);
+  expect(() => choiceOf({ quick: false, deep: false, only: "" })).toThrow(/--only has no part/);
+  expect(() => choiceOf({ quick: false, deep: false, only: "x".repeat(500) })).toThrow(/^.{1,300}$/);
   expect(() => choiceFromArguments(["--fast"])).toThrow(/--fast/);
 });
 
@@ -30,16 +30,26 @@ test("every part loads", { timeout: 60_000 }, async () => {
 });
 
 test("an emulated adapter gets smaller sizes and more time than a real one, and --quick never larger ones", () => {
+  const of = (emulated: boolean, quick: boolean) => scaleOf(emulated, { quick, deep: false });
   for (const quick of [false, true]) {
-    const [real, emulated] = [scaleOf(false, quick), scaleOf(true, quick)];
+    const [real, emulated] = [of(false, quick), of(true, quick)];
     for (const field of ["matrix", "rounds", "layers", "vocabulary", "length", "families"] as const) {
       expect([field, emulated[field] <= real[field]]).toEqual([field, true]);
-      expect([field, scaleOf(false, true)[field] <= scaleOf(false, false)[field]]).toEqual([field, true]);
-      expect([field, scaleOf(true, true)[field] <= scaleOf(true, false)[field]]).toEqual([field, true]);
+      expect([field, of(false, true)[field] <= of(false, false)[field]]).toEqual([field, true]);
+      expect([field, of(true, true)[field] <= of(true, false)[field]]).toEqual([field, true]);
     }
     expect(emulated.patience).toBeGreaterThan(real.patience);
     expect(emulated.rule).toContain(`${emulated.length} tokens a row`);
   }
+});
+
+test("--deep gives an emulated adapter the layers and the vocabulary of a real one, and changes nothing there", () => {
+  const deep = { quick: false, deep: true };
+  const [real, emulated] = [scaleOf(false, deep), scaleOf(true, deep)];
+  expect(real).toEqual(scaleOf(false, { quick: false, deep: false }));
+  expect([emulated.layers, emulated.vocabulary]).toEqual([real.layers, real.vocabulary]);
+  expect(emulated.length).toBeLessThan(real.length);
+  expect(emulated.patience).toBeGreaterThan(scaleOf(true, { quick: false, deep: false }).patience);
 });
 
 test("numbers have four digits, and whole ones all of theirs", () => {

@@ -145,6 +145,7 @@ function fakeTensor(label: string, dtype: DType, shape: Shape, data: TensorData 
       held = replacement.slice();
     },
     read: async () => contents().slice(),
+    view: () => contents(),
     dispose: () => {
       contents();
       held = null;

@@ -1,0 +1,230 @@
+/**
+ * Weights of another tool as a run, on wasm. Oracles: the run that wrote the files (equal answers, equal merged model, equal loss at
+ * the start of the next run), and the hash of the same weights.
+ */
+
+import { unzipSync, zipSync } from "fflate";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { EngineApi, Exported, TunedFiles } from "../../../src/protocol/engine.ts";
+import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
+import type { SourceChoice } from "../../../src/run/source.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { engineHere, takeIn } from "../../support/engineHere.ts";
+import { recipeWith } from "../../support/recipe.ts";
+import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+
+const template = { kind: "built-in", name: "hone" } as const;
+const lora = { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] };
+const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
+  lora,
+  template,
+  systemPrompt: null,
+  learningRate: 5e-2,
+  warmupRatio: 0,
+  batchSize: 4,
+  accumulation: 1,
+  maxLength: 128,
+  steps: 6,
+  evaluateEvery: 6,
+  checkpointEvery: 6,
+  samplePrompts: 0,
+  watchEvery: null,
+  validationShare: 0.2,
+});
+
+async function openEngine() {
+  const { engine, data } = await engineHere(nodeEntries);
+  await engine.start("wasm");
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()), name: "tiny" });
+  return { engine, modelHash, sources: [await takeIn(data, tinyRows())] };
+}
+
+let engine: EngineApi;
+let modelHash: string;
+let sources: readonly SourceChoice[];
+const runs: Partial<Record<Recipe["method"], RunRecord>> = {};
+
+beforeAll(async () => {
+  ({ engine, modelHash, sources } = await openEngine());
+  for (const method of ["lora", "full"] as const) {
+    const change = method === "full" ? { learningRate: 2e-2 } : {};
+    runs[method] = await engine.startRun({
+      name: `the ${method} run`,
+      modelHash,
+      sources,
+      recipe: recipeWith(recipe, { ...change, method }),
+    });
+  }
+}, 300_000);
+
+function runOf(method: Recipe["method"]): RunRecord {
+  const run = runs[method];
+  if (run?.status !== "finished") throw new Error(run?.reason ?? `the ${method} run has not finished`);
+  return run;
+}
+
+const unpacked = async ({ archive }: Exported) => unzipSync(new Uint8Array(await archive.arrayBuffer()));
+
+const asTuned = (files: Readonly<Record<string, Uint8Array>>, name = "from there"): TunedFiles => ({
+  modelHash,
+  name,
+  files: Object.entries(files).map(([path, bytes]) => ({
+    path,
+    file: new File([new Uint8Array(bytes)], path.slice(path.lastIndexOf("/") + 1)),
+  })),
+  template,
+  systemPrompt: null,
+});
+
+async function answersOf(run: Pick<RunRecord, "id" | "recipe">) {
+  const texts: string[] = [];
+  for (const question of ["Say 1.", "Say la la 7.", "What is it?"]) {
+    const { text } = await engine.answer({
+      requestId: question,
+      modelHash,
+      runId: run.id,
+      checkpoint: null,
+      template: run.recipe.template,
+      systemPrompt: run.recipe.systemPrompt,
+      messages: [{ role: "user", content: question }],
+      sampling: { temperature: 0.7, topK: null, topP: null, maxTokens: 12, seed: 1 },
+    });
+    texts.push(text);
+  }
+  return texts;
+}
+
+const evaluationOf = async (id: string, step: number) =>
+  (await engine.curvesOf(id)).evaluations.find((found) => found.step === step)?.loss;
+
+describe("an adapter", () => {
+  test("answers as the run that wrote it, and its merged model is that run's, byte for byte", async () => {
+    const run = runOf("lora");
+    const files = await unpacked(await engine.exportAdapter(run.id, null));
+    const { record, added, notes } = await engine.openTuned(asTuned(files));
+    expect({ added, notes }).toEqual({ added: true, notes: [] });
+    expect(record).toMatchObject({
+      name: "from there",
+      status: "finished",
+      step: 0,
+      totalSteps: 0,
+      trainable: run.trainable,
+      recipe: { method: "lora", lora },
+      origin: { format: "peft", file: "from there", baseModel: "tiny" },
+    });
+    expect(await answersOf(record)).toEqual(await answersOf(run));
+    const [own, theirs] = [await engine.exportModel(record.id, null), await engine.exportModel(run.id, null)];
+    expect(own.notes[0]).toBe("Weights of from there, as they were opened.");
+    expect(await unpacked(own)).toEqual(await unpacked(theirs));
+    // Opened again, in a zip of another program, in a folder below, it is the same run.
+    const inFolder = Object.entries(files).map(([name, bytes]) => [`out/${name}`, bytes] as const);
+    const packed = zipSync({
+      ...Object.fromEntries(inFolder),
+      "out/checkpoint-9/adapter_config.json": new Uint8Array(9),
+    });
+    const again = await engine.openTuned(asTuned({ "adapter.zip": packed }, "adapter.zip"));
+    expect(again).toMatchObject({ added: false, record: { id: record.id } });
+  }, 120_000);
+
+  test("a run starts from it, with its hash, and its first loss is that of the trained adapter", async () => {
+    const run = runOf("lora");
+    const { record } = await engine.openTuned(asTuned(await unpacked(await engine.exportAdapter(run.id, null))));
+    const request = { name: "further", modelHash, sources, recipe: recipeWith(recipe, { steps: 1 }) };
+    const next = await engine.startRun({ ...request, from: { runId: record.id, checkpoint: null } });
+    expect(next).toMatchObject({
+      status: "finished",
+      start: { runId: record.id, name: record.name, step: 0, hash: record.origin?.hash },
+    });
+    const before = await evaluationOf(run.id, 6);
+    expect(before).toBeTypeOf("number");
+    expect(await evaluationOf(next.id, 0)).toBe(before);
+    // From a run of Hone's own, the same weights have the same hash.
+    const own = await engine.startRun({ ...request, name: "own", from: { runId: run.id, checkpoint: 6 } });
+    expect(own.start).toEqual({ runId: run.id, name: run.name, step: 6, hash: record.origin?.hash });
+    expect(await evaluationOf(own.id, 1)).toBe(await evaluationOf(next.id, 1));
+    for (const [change, message] of [
+      [{ lora: { ...lora, rank: 8 } }, /has the rank 4, but this run has 8: choose/],
+      [{ lora: { ...lora, alpha: 4 } }, /has the alpha 8, but this run has 4/],
+      [{ lora: { ...lora, targets: ["q_proj"] } }, /has the targets .*, but this run has q_proj/],
+      [{ method: "full" }, /has the method lora, but this run has full/],
+    ] as const) {
+      const other = { ...request, recipe: recipeWith(recipe, change), from: { runId: record.id, checkpoint: null } };
+      await expect(engine.startRun(other)).rejects.toThrow(message);
+    }
+  }, 120_000);
+
+  test("as a run file it goes to another browser", async () => {
+    const { record } = await engine.openTuned(
+      asTuned(await unpacked(await engine.exportAdapter(runOf("lora").id, null))),
+    );
+    const { archive } = await engine.exportRun(record.id);
+    const other = await openEngine();
+    const imported = await other.engine.importRun(new File([archive], "run.zip"));
+    expect(imported).toMatchObject({ added: true, record });
+    expect(await other.engine.checkpointsOf(record.id)).toMatchObject([{ step: 0, loss: null, best: false }]);
+  }, 120_000);
+});
+
+test("a whole model answers as the run that wrote it", async () => {
+  const run = runOf("full");
+  const files = await unpacked(await engine.exportModel(run.id, null));
+  const { record, added } = await engine.openTuned(asTuned(files, "trained"));
+  expect(added).toBe(true);
+  // Its folder has the run's template.
+  expect(record).toMatchObject({
+    recipe: { method: "full", template: { kind: "custom" } },
+    origin: { format: "model" },
+  });
+  expect(await answersOf(record)).toEqual(await answersOf(run));
+  expect((await unpacked(await engine.exportModel(record.id, null)))["model.safetensors"]).toEqual(
+    files["model.safetensors"],
+  );
+  const request = { name: "further", modelHash, sources, recipe: recipeWith(recipe, { steps: 1, method: "full" }) };
+  const next = await engine.startRun({ ...request, from: { runId: record.id, checkpoint: null } });
+  expect(next.start?.hash).toBe(record.origin?.hash);
+  expect(await evaluationOf(next.id, 0)).toBe(await evaluationOf(run.id, 6));
+}, 120_000);
+
+describe("refused, and nothing is stored", () => {
+  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const rows: [string, (adapter: Record<string, Uint8Array>, model: Record<string, Uint8Array>) => object, RegExp][] = [
+    ["nothing of use", () => ({ "notes.txt": text(1) }), /has no adapter and no model: choose a folder or zip/],
+    [
+      "one file of two",
+      (a) => ({ "adapter_config.json": a["adapter_config.json"] }),
+      /has no adapter_model\.safetensors/,
+    ],
+    [
+      "a pickle",
+      (a) => ({ "adapter_config.json": a["adapter_config.json"], "adapter_model.bin": text(1) }),
+      /has adapter_model\.bin, a pickle of PyTorch: save the adapter as safetensors/,
+    ],
+    [
+      "two checkpoints",
+      (a) => ({
+        "c-1/adapter_config.json": a["adapter_config.json"],
+        "c-2/adapter_config.json": a["adapter_config.json"],
+      }),
+      /has several of them \(c-1, c-2\)/,
+    ],
+    ["a broken zip", () => ({ "a.zip": text("PK") }), /is no zip file, or is cut off: choose the folder itself/],
+    [
+      "a model of another form",
+      (_, m) => ({
+        ...m,
+        "config.json": text({ ...JSON.parse(new TextDecoder().decode(m["config.json"])), rms_norm_eps: 0.05 }),
+      }),
+      /is no tuned form of tiny: its rms_norm_eps is 0\.05, not .*\. Open it under Model/,
+    ],
+  ];
+  test.each(rows)("%s", async (_, make, message) => {
+    const adapter = await unpacked(await engine.exportAdapter(runOf("lora").id, null));
+    const model = await unpacked(await engine.exportModel(runOf("full").id, null));
+    const before = await engine.listRuns();
+    await expect(engine.openTuned(asTuned(make(adapter, model) as Record<string, Uint8Array>))).rejects.toThrow(
+      message,
+    );
+    expect(await engine.listRuns()).toEqual(before);
+  });
+});
