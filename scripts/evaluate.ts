@@ -89,7 +89,7 @@ async function main() {
     const parameters = await uploadParameters(
       runtime,
       parametersOf(model.definition, method),
-      (spec) => tensors.get(spec.name) ?? parameterPieces(spec, model.opened.pieces),
+      (spec) => tensors.get(spec.name) ?? parameterPieces(spec, model.opened.devicePieces),
     );
     console.log(
       `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,

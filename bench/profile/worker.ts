@@ -1,18 +1,16 @@
 /** The profiled worker: takes steps like a run on the page and returns the recording. */
 
-import { graphArtifact } from "../../scripts/harness/graphArtifact.ts";
 import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
-import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import type { OrtEntry } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
-import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { prepareStep, takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
-import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
+import { matrixPeak } from "../products.ts";
+import type { Backend, StepResult } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
 import { installGpuMeter } from "./gpuMeter.ts";
@@ -62,31 +60,6 @@ function catchEvents(): () => string[] {
     else if (text !== "[" && text !== "]") log(...given);
   };
   return () => lines.splice(0);
-}
-
-/** The best GFLOP/s of several chains of matrix products, after one warm-up chain. */
-async function matrixPeak(
-  runtime: Runtime,
-  { n, count, tries }: { readonly n: number; readonly count: number; readonly tries: number },
-): Promise<number> {
-  const b = new GraphBuilder("products");
-  const right = b.input("right", "float32", [n, n]);
-  let product = b.input("left", "float32", [n, n]);
-  for (let i = 0; i < count; i++) product = b.matMul(product, right);
-  // Reading back one row waits for the result and copies little.
-  const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-  const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
-  const inputs = {
-    left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
-    right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
-  };
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i <= tries; i++) {
-    const began = performance.now();
-    await session.run(inputs);
-    if (i > 0) best = Math.min(best, performance.now() - began);
-  }
-  return (2 * n ** 3 * count) / best / 1e6;
 }
 
 /** Whether the processor emulates the GPU, and whether the GPU has timestamps. */
@@ -147,7 +120,7 @@ async function record(request: RecordRequest): Promise<Recording> {
   const products = gpu?.emulated
     ? { n: 256, count: 1, tries: 1 }
     : { n: 1024, count: provider === "webgpu" ? 64 : 4, tries: 3 };
-  const peak = profiling ? null : { n: products.n, gflops: await matrixPeak(own, products) };
+  const peak = profiling ? null : { n: products.n, gflops: (await matrixPeak(own, products)).gflops };
   program.dispose();
   await own.dispose();
   const { reason, threads } = own.report;

@@ -1,14 +1,13 @@
 /** Hone's step: the program of a run over compiled artifacts, on the entries of a page or of Node. */
 
-import { graphArtifact } from "../../scripts/harness/graphArtifact.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
-import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { chainArtifact } from "../products.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
@@ -31,13 +30,7 @@ export const honeOn =
       },
 
       async products(n, count) {
-        const b = new GraphBuilder("products");
-        const right = b.input("right", "float32", [n, n]);
-        let product = b.input("left", "float32", [n, n]);
-        for (let i = 0; i < count; i++) product = b.matMul(product, right);
-        // Reading back one row waits for the result and copies little.
-        const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-        const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+        const session = await runtime.session(chainArtifact({ n, count }));
         const inputs = {
           left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
           right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),

@@ -187,7 +187,7 @@ export async function trainAndExport(
   const parameters = await uploadParameters(
     runtime,
     specs,
-    (spec) => adapter.get(spec.name) ?? parameterPieces(spec, model.opened.pieces),
+    (spec) => adapter.get(spec.name) ?? parameterPieces(spec, model.opened.devicePieces),
   );
   const [row = new Int32Array()] = rowsOf(definition.vocabulary, 1, 9);
   try {
@@ -240,7 +240,7 @@ export async function trainAndExport(
 async function reopened(runtime: Runtime, folder: string, row: Int32Array): Promise<Computed> {
   const model = await openFolder(folder);
   const specs = parametersOf(model.definition, null);
-  const parameters = await uploadParameters(runtime, specs, (spec) => parameterPieces(spec, model.opened.pieces));
+  const parameters = await uploadParameters(runtime, specs, (spec) => parameterPieces(spec, model.opened.devicePieces));
   try {
     return await compute(runtime, model, null, parameters, row);
   } finally {

@@ -17,6 +17,7 @@ import { nextTask } from "../training/control.ts";
 import { editCalls } from "./editCalls.ts";
 import { withEdits, withOptions, withVariants } from "./edits.ts";
 import { questionOf, readExam } from "./exam.ts";
+import { handOverRows } from "./handOver.ts";
 import { type ChosenRows, inspectRows } from "./inspection.ts";
 import { shownIndent } from "./messages.ts";
 import { createModels } from "./models.ts";
@@ -222,6 +223,21 @@ export function createDatasetService(
           given,
           columnsOf(given.table).map(({ buffer }) => buffer),
         );
+      },
+
+      async handOverRows(spec, signal) {
+        const model = models.get(spec.modelHash);
+        const parts = partsOf(spec.modelHash, spec.settings);
+        const sources = await chosenRows(spec);
+        return handOverRows({
+          ...parts,
+          settings: spec.settings,
+          model,
+          sources,
+          begin,
+          progress: progress("Writing the rows"),
+          signal,
+        });
       },
 
       async tryTemplate(modelHash, settings) {

@@ -16,6 +16,7 @@ import { bestOf } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
+import { type HandOverWork, handOverBundle } from "./handOver.ts";
 import type { Library, LoadedModel } from "./library.ts";
 import { methodOf, type Plan } from "./prepare.ts";
 import type { TextService } from "./textService.ts";
@@ -34,6 +35,13 @@ export interface Exports {
   adapter(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** The merged model of the checkpoint of a step; null means the newest. */
   merged(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /** A run, or a recipe before its run (null), for other trainers, with the checkpoint of a step if there is one. */
+  handOver(
+    run: RunRecord | null,
+    work: HandOverWork,
+    checkpoint: number | null,
+    signal?: AbortSignal,
+  ): Promise<Exported>;
   artifacts(run: RunRecord, model: LoadedModel, plan: Plan, signal?: AbortSignal): Promise<ExportedArtifacts>;
   /**
    * Runs `work`, which writes an archive. The last archive of each kind stays until the next one or until the tab
@@ -146,6 +154,27 @@ export function createExports(
         });
         emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
         return { ...(await zipped(bundle, notes, places, signal)), step };
+      });
+    },
+
+    async handOver(run, work, checkpoint, signal) {
+      const { model, recipe } = work;
+      const steps = run === null ? [] : await storage.checkpoints.steps(run.id);
+      const step = checkpoint ?? steps[0] ?? null;
+      const weights = run === null || step === null ? null : await checkpointOf(model, run, step, signal);
+      const { template: choice, systemPrompt } = recipe;
+      return pack("hand-over", async (places) => {
+        const bundle = await handOverBundle(
+          work,
+          weights && step !== null ? { step, trained: weights.trained } : null,
+          {
+            templates: texts.templates(model, { choice, systemPrompt }, signal),
+            scratch: places.scratch,
+            onProgress: (task, done, total) => emit({ type: "progress", task, done, total }),
+            signal,
+          },
+        );
+        return { ...(await zipped(bundle, weights?.notes ?? [], places, signal)), step };
       });
     },
 

@@ -27,7 +27,7 @@ export async function uploadModel(
   return uploadParameters(
     runtime,
     specs,
-    (spec) => parameterPieces(spec, opened.pieces, signal),
+    (spec) => parameterPieces(spec, opened.devicePieces, signal),
     (bytes) => {
       done += bytes;
       onProgress(done, total);

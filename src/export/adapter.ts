@@ -36,7 +36,7 @@ export function adapterTensors(model: ModelDefinition, method: LoraMethod): { na
  * Whether the weights of an adapter's layers stand as [in, out] in the model's files. PEFT names that fan_in_fan_out; both
  * matrices of an adapter have the same shapes either way.
  */
-const hasConv1D = (model: ModelDefinition): boolean =>
+export const hasConv1D = (model: ModelDefinition): boolean =>
   parametersOf(model, null).some(({ source }) => source.kind === "checkpoint" && source.tensor.transposed);
 
 export interface AdapterToWrite {

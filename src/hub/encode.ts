@@ -1,9 +1,10 @@
 /** Stored numbers to the storage of a weight on the device, without float32 between where both have 16 bits. */
 
-import { areFiniteHalves, bfloat16ToFloat16 } from "../tensor/convert.ts";
+import { type StoredBlockType, toStored } from "../gguf/blocks.ts";
+import { areFiniteHalves, bfloat16ToFloat16, float32ToFloat16 } from "../tensor/convert.ts";
 import { encode, type WeightStorage } from "../tensor/storage.ts";
 import { alignedBytes, bytesPerFloat, decodeFloats } from "./elements.ts";
-import type { StoredPiece } from "./storedPieces.ts";
+import { type DevicePiece, isBlocks } from "./storedPieces.ts";
 
 export interface EncodedAs {
   readonly storage: WeightStorage;
@@ -15,7 +16,7 @@ export interface EncodedAs {
 
 /** The data of `partsOf`, in its order, for one piece; valid until the next call. Throws as `encode` does. */
 export type PieceEncoder = (
-  piece: Pick<StoredPiece, "dtype" | "bytes">,
+  piece: Pick<DevicePiece, "dtype" | "bytes">,
   wanted: EncodedAs,
 ) => ReturnType<typeof encode>;
 
@@ -24,6 +25,7 @@ export function createPieceEncoder(): PieceEncoder {
   let floats = new Float32Array(0);
   let bits = new Uint16Array(0);
   return ({ dtype, bytes }, { storage, columns, scales }) => {
+    if (isBlocks(dtype)) return storedBlocks(dtype, bytes, storage, scales);
     const count = bytes.length / bytesPerFloat[dtype];
     const aligned = alignedBytes(bytes, bytesPerFloat[dtype]);
     const values = () => {
@@ -40,4 +42,16 @@ export function createPieceEncoder(): PieceEncoder {
     }
     return encode(storage, values(), columns, scales);
   };
+}
+
+/** A GGUF file's blocks, number for number. Throws a RangeError for another storage. */
+function storedBlocks(
+  type: StoredBlockType,
+  bytes: Uint8Array<ArrayBuffer>,
+  storage: WeightStorage,
+  scalesAs: EncodedAs["scales"],
+): ReturnType<typeof encode> {
+  if (storage !== "int8" && storage !== "int4") throw new RangeError(`${storage} has no blocks of ${type}.`);
+  const { data, scales } = toStored(type, bytes, storage);
+  return [data, scalesAs === "float16" ? float32ToFloat16(scales) : scales];
 }

@@ -2,20 +2,18 @@
 
 import { cut } from "../tensor/quote.ts";
 import { listSome } from "./error.ts";
-import { ggufMessage, type ModelFiles } from "./files.ts";
+import type { ModelFiles } from "./files.ts";
 
 export function explainNoConfig(files: ModelFiles): string {
   const { listing } = files;
   const place = cut(files.place, 120);
   const names = listing ?? [];
-  const gguf = names.find((name) => /\.gguf$/i.test(name));
-  if (gguf !== undefined) return ggufMessage(gguf);
   if (names.includes("adapter_config.json")) {
     return `${place} has an adapter (adapter_config.json) without its base model: open the base model.`;
   }
   return (
     `${place} has no config.json, only ${listSome(names)}: choose the folder of a downloaded model, ` +
-    "with config.json, tokenizer.json and model.safetensors."
+    "with config.json, tokenizer.json and model.safetensors, or a GGUF file."
   );
 }
 

@@ -4,6 +4,7 @@ import { type ByteSource, requireRange } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
 import { bytesFromBlob, cacheWhole } from "./bytes.ts";
 import { listSome, ModelError } from "./error.ts";
+import { isGguf } from "./ggufFiles.ts";
 import { bytesFromUrl, lengthOfUrl, type OpenOptions, type RemoteBytes } from "./url.ts";
 
 export interface ModelFiles {
@@ -15,6 +16,8 @@ export interface ModelFiles {
   readonly origin: string | null;
   /** Names of all files; null where the server has no list. */
   readonly listing: readonly string[] | null;
+  /** The GGUF file that was named, of several; absent where none was. */
+  readonly file?: string | undefined;
   /** Opens a file by its name. Throws `ModelError`, with `absent` when there is none. */
   open(name: string, options?: OpenOptions): Promise<ByteSource | RemoteBytes>;
   /** The length of a file in bytes without fetching it; null where a server does not send it. Throws as `open` does. */
@@ -117,12 +120,12 @@ function fromSources(name: string | null, place: string, sources: readonly ByteS
 }
 
 /**
- * Files at an address: `https://host/path/`, or the same with a file's name at its end. The requests of all files have
+ * Files at an address: `https://host/path/`, or the same with a file's name at its end, which counts for GGUF. The requests of all files have
  * its query, such as a signature. Where `known` lists the files, no other is requested. Throws `ModelError` when the
  * text is not such an address.
  */
 export function modelFromAddress(address: string, known?: readonly string[]): ModelFiles {
-  const base = baseOf(address.trim());
+  const { base, file: named } = baseOf(address.trim());
   const folder = base.pathname.split("/").filter((part) => part !== "");
   const place = `${base.origin}${base.pathname}`;
   const urlOf = (file: string) => {
@@ -137,6 +140,7 @@ export function modelFromAddress(address: string, known?: readonly string[]): Mo
     place,
     origin: place,
     listing: null,
+    file: named,
     measure: async (file, signal) => lengthOfUrl(urlOf(file), signal),
     async open(file, options) {
       const source = await bytesFromUrl(urlOf(file), file, options);
@@ -145,7 +149,16 @@ export function modelFromAddress(address: string, known?: readonly string[]): Mo
   };
 }
 
-function baseOf(address: string): URL {
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The folder, and the GGUF file at the end of the address. */
+function baseOf(address: string): { readonly base: URL; readonly file: string | undefined } {
   let url: URL;
   try {
     url = new URL(address);
@@ -168,16 +181,10 @@ function baseOf(address: string): URL {
     );
   }
   url.hash = "";
-  if (/\.gguf$/i.test(url.pathname)) throw new ModelError(ggufMessage(`${url.origin}${url.pathname}`));
+  const last = decoded(url.pathname.slice(url.pathname.lastIndexOf("/") + 1));
+  const file = isGguf(last) ? last : undefined;
   // The address of a file means its folder.
-  if (/\.(json|safetensors)$/i.test(url.pathname)) url.pathname = url.pathname.replace(/[^/]*$/, "");
+  if (/\.(json|safetensors|gguf)$/i.test(url.pathname)) url.pathname = url.pathname.replace(/[^/]*$/, "");
   if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
-}
-
-export function ggufMessage(file: string): string {
-  return (
-    `${cut(file, 100)} is a GGUF file, made for inference, but training needs the original weights: ` +
-    "open the same model in its Hugging Face layout (config.json, tokenizer.json, model.safetensors)."
-  );
+  return { base: url, file };
 }

@@ -5,6 +5,8 @@
  *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, if present, tokenizer_config.json and
  *                                             chat_template.jinja. Other templates are left out: earlier versions did
  *                                             not read them, and their runs must find their model.
+ *                                             A GGUF model has a line "GGUF" for each header of its files instead: a later
+ *                                             version may make other texts of the same header.
  *     ["tensor",name,dtype,shape,[sha256,…]]  every tensor of the architecture once, names as in the files, sorted by
  *                                             UTF-16 code units;
  *                                             one digest per 4 MiB of its stored bytes, none for an empty tensor

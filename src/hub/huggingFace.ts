@@ -8,6 +8,7 @@ import { cut } from "../tensor/quote.ts";
 import { cacheWhole } from "./bytes.ts";
 import { ModelError } from "./error.ts";
 import { encodePath, isModelFile, isSmallText, type ModelFiles } from "./files.ts";
+import { isGguf } from "./ggufFiles.ts";
 import { gatedModel, hubPage, hubRefusal, huggingFaceHost, noSuchModel, noSuchRevision } from "./hubErrors.ts";
 import { parseJson } from "./json.ts";
 import { readUpTo, send, withRetries } from "./request.ts";
@@ -20,6 +21,8 @@ export interface HubReference {
   readonly revision: string;
   /** The model's folder in the repository: "" for its root, else a path that ends in "/". */
   readonly folder: string;
+  /** The GGUF file, of several in the folder; absent where none was named. */
+  readonly file?: string;
 }
 
 export interface HubFile {
@@ -64,12 +67,15 @@ export function hubReference(text: string): HubReference | null {
     );
   }
   const isPath = view !== undefined && ["tree", "blob", "resolve", "raw"].includes(view);
-  // The address of a file means its folder.
+  // The address of a file means its folder, and of a GGUF file itself.
+  const last = path.at(-1) ?? "";
+  const file = isPath && view !== "tree" && isGguf(last) ? last : undefined;
   const folders = view === "tree" || url.pathname.endsWith("/") ? path : path.slice(0, -1);
   return {
     id: `${owner}/${model}`,
     revision: isPath ? (revision ?? "main") : "main",
     folder: isPath ? folders.map((part) => `${part}/`).join("") : "",
+    ...(file !== undefined && { file }),
   };
 }
 
@@ -130,7 +136,7 @@ export async function readRepository(reference: HubReference, signal?: AbortSign
     return [{ name: inside, byteLength, large: lfs != null }];
   });
   // For a renamed model the hub returns the new name.
-  return { id: answer.id, revision: answer.sha, folder, files };
+  return { ...reference, id: answer.id, revision: answer.sha, files };
 }
 
 /** Bytes. A description lists up to a few thousand files, with a few hundred bytes each. */
@@ -175,6 +181,7 @@ export function modelFromRepository(repository: HubRepository): ModelFiles {
     place,
     origin: hubAddress(repository),
     listing: [...byName.keys()],
+    file: repository.file,
     measure: async (name) => find(name).byteLength,
     async open(name, options) {
       const { byteLength, large } = find(name);

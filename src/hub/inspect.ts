@@ -6,6 +6,8 @@ import { ModelError } from "./error.ts";
 import { type Expect, type ExpectedTensor, expectedTensors } from "./expected.ts";
 import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
 import type { ModelFiles } from "./files.ts";
+import { chooseGguf, openGguf, type ReadGguf } from "./gguf.ts";
+import { ggufChoices } from "./ggufFiles.ts";
 import { refuseQuantised } from "./quantised.ts";
 import type { OpenOptions } from "./url.ts";
 import { findWeights, openOptional } from "./weights.ts";
@@ -17,6 +19,8 @@ export interface Inspected {
   readonly tensors: readonly ExpectedTensor[];
   /** The files that opening the model would read, in order; lengths in bytes, null where the server does not send them. */
   readonly files: readonly { readonly name: string; readonly byteLength: number | null }[];
+  /** The first file of each GGUF model there, the open one first; empty for Hugging Face layout. */
+  readonly choices: readonly string[];
 }
 
 /** Optional files besides config, tokenizer and weights. */
@@ -29,9 +33,21 @@ const optionalFiles = ["tokenizer_config.json", "chat_template.jinja", toolTempl
 export async function inspectFiles(
   files: ModelFiles,
   expected: Expect,
-  options: Omit<OpenOptions, "onNote"> = {},
+  { gguf: read, ...options }: Omit<OpenOptions, "onNote"> & { readonly gguf?: ReadGguf } = {},
 ): Promise<Inspected> {
   const { signal } = options;
+  const choice = read ? chooseGguf(files) : null;
+  if (read && choice) {
+    const { files: folder, originals } = await openGguf(files, choice, read, options);
+    const { value } = await readJson(await folder.open("config.json"), signal);
+    const others = ggufChoices(files.listing ?? []).filter(({ name }) => name !== choice.name);
+    return {
+      config: value,
+      tensors: expectedTensors(value, expected),
+      files: originals.map(({ name, byteLength }) => ({ name, byteLength })),
+      choices: [choice, ...others].map(({ name }) => name),
+    };
+  }
   const config = await openOptional(files, "config.json", options);
   if (config instanceof ModelError) {
     throw files.listing === null ? config : new ModelError(explainNoConfig(files));
@@ -58,5 +74,10 @@ export async function inspectFiles(
   const lengths = await Promise.all(
     weights.map(async (name) => ({ name, byteLength: await files.measure(name, signal) })),
   );
-  return { config: value, tensors, files: [...found, ...optional.flatMap((file) => file ?? []), ...lengths] };
+  return {
+    config: value,
+    tensors,
+    files: [...found, ...optional.flatMap((file) => file ?? []), ...lengths],
+    choices: [],
+  };
 }

@@ -14,13 +14,21 @@ import { type Expect, expectedTensors, type ModelTensor } from "./expected.ts";
 import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
 import type { ModelFiles } from "./files.ts";
 import { findNotFinite, positionOf } from "./finite.ts";
+import { chooseGguf, openGguf, type ReadGguf } from "./gguf.ts";
 import { createModelHash } from "./hash.ts";
 import { type HeadCheck, matchModel } from "./matched.ts";
 import { type Piece, pieceBytes, piecesOf } from "./pieces.ts";
 import { refuseQuantised } from "./quantised.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { stopIdsOf } from "./stops.ts";
-import { type StoredPiece, type StoredPieceOptions, storedPieces } from "./storedPieces.ts";
+import {
+  type DevicePiece,
+  type DevicePieceOptions,
+  devicePieces,
+  type StoredPiece,
+  type StoredPieceOptions,
+  storedPieces,
+} from "./storedPieces.ts";
 import type { OpenOptions } from "./url.ts";
 import { openOptional, openWeights } from "./weights.ts";
 
@@ -59,6 +67,8 @@ export interface OpenModel {
   readonly files: readonly ByteSource[];
   /** The stored numbers of one tensor in pieces of a few megabytes. Throws RangeError when the model has none of that name. */
   pieces(name: string, options?: StoredPieceOptions): AsyncGenerator<StoredPiece>;
+  /** As `pieces`; where a GGUF file has the blocks of `storage`, these. */
+  devicePieces(name: string, options: DevicePieceOptions): AsyncGenerator<DevicePiece>;
   /** One tensor as float32, row-major. Throws RangeError when the model has none of that name. */
   read(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -83,6 +93,8 @@ const windowBytes = 4 * pieceBytes;
 export interface OpenModelOptions extends Omit<OpenOptions, "onNote"> {
   /** "all" by default. */
   readonly head?: HeadCheck;
+  /** Reads GGUF; left out, a folder with GGUF files alone has no config. */
+  readonly gguf?: ReadGguf;
 }
 
 /**
@@ -90,13 +102,16 @@ export interface OpenModelOptions extends Omit<OpenOptions, "onNote"> {
  * reason. Reads no weights, except those of a head that may be tied, and from a server that can only send whole files.
  */
 export async function openModel(
-  files: ModelFiles,
+  given: ModelFiles,
   expected: Expect,
-  { head = "all", ...options }: OpenModelOptions = {},
+  { head = "all", gguf: read, ...options }: OpenModelOptions = {},
 ): Promise<OpenModel> {
   const { signal } = options;
   const notes = new Set<string>();
   const opening: OpenOptions = { ...options, onNote: (note) => notes.add(note) };
+  const choice = read ? chooseGguf(given) : null;
+  const gguf = read && choice ? await openGguf(given, choice, read, opening) : null;
+  const files = gguf?.files ?? given;
   const opened: ByteSource[] = [];
   const required = async (name: string, explain: () => string) => {
     const source = await openOptional(files, name, opening);
@@ -125,7 +140,8 @@ export async function openModel(
   const generationConfig = await optional("generation_config.json");
   const weights = await openWeights(files, opening);
   opened.push(...weights.files);
-  for (const note of weights.notes) notes.add(note);
+  for (const note of [...(gguf?.notes ?? []), ...weights.notes]) notes.add(note);
+  const originals = gguf?.originals ?? opened;
   const matching = { place: files.place, modelName: files.name, head, signal };
   const { tensors, untied, copies, notes: more } = await matchModel(config.value, weights, expected, matching);
   for (const note of more) notes.add(note);
@@ -149,10 +165,11 @@ export async function openModel(
     untied,
     copies,
     parameters: [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    byteLength: opened.reduce((sum, source) => sum + source.byteLength, 0),
+    byteLength: originals.reduce((sum, source) => sum + source.byteLength, 0),
     notes: [...notes],
-    files: opened,
+    files: originals,
     pieces: (name, pieceOptions = {}) => storedPieces(entryOf(name), pieceOptions),
+    devicePieces: (name, pieceOptions) => devicePieces(entryOf(name), pieceOptions),
     async read(name, readSignal) {
       const entry = entryOf(name);
       const values = new Float32Array(sizeOf(entry.shape));
@@ -161,10 +178,15 @@ export async function openModel(
     },
     async readAll({ onTensor, onPiece, onProgress, signal: readSignal } = {}) {
       const hash = createModelHash();
-      await hash.file("config.json", config.bytes);
-      await hash.file("tokenizer.json", tokenizer.bytes);
-      if (tokenizerConfig !== null) await hash.file("tokenizer_config.json", tokenizerConfig.bytes);
-      if (templates.hashed !== null) await hash.file("chat_template.jinja", templates.hashed);
+      const texts = gguf
+        ? (await gguf.headers(readSignal)).map((bytes) => ["GGUF", bytes] as const)
+        : ([
+            ["config.json", config.bytes],
+            ["tokenizer.json", tokenizer.bytes],
+            ["tokenizer_config.json", tokenizerConfig?.bytes ?? null],
+            ["chat_template.jinja", templates.hashed],
+          ] as const);
+      for (const [name, bytes] of texts) if (bytes !== null) await hash.file(name, bytes);
       const total = [...tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
       let done = 0;
       onProgress?.(done, total);

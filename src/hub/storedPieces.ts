@@ -1,8 +1,12 @@
 /** The stored numbers of a tensor in pieces of a few megabytes, in the file's order or transposed. */
 
+import type { StoredBlockType } from "../gguf/blocks.ts";
+import { tensorTypes } from "../gguf/types.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import type { WeightStorage } from "../tensor/storage.ts";
 import { alignedBytes, bytesPerFloat, type FloatDType } from "./elements.ts";
 import type { ModelTensor } from "./expected.ts";
+import { isGgufWeights, type RawBlocks } from "./ggufWeights.ts";
 import { pieceBytes } from "./pieces.ts";
 
 export interface StoredPiece {
@@ -13,12 +17,34 @@ export interface StoredPiece {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Whole rows of a GGUF file's blocks. */
+export interface BlockPiece extends Pick<StoredPiece, "at" | "bytes"> {
+  readonly dtype: StoredBlockType;
+}
+
+/** A piece for the device, in whose storage the file's blocks may stay as they are. */
+export type DevicePiece = StoredPiece | BlockPiece;
+
+export const isBlocks = (dtype: DevicePiece["dtype"]): dtype is StoredBlockType => dtype === "Q8_0" || dtype === "Q4_0";
+
+/** Numbers in a piece. */
+export function countOf({ dtype, bytes }: Pick<DevicePiece, "dtype" | "bytes">): number {
+  if (!isBlocks(dtype)) return bytes.length / bytesPerFloat[dtype];
+  const { size, bytes: stride } = tensorTypes[dtype];
+  return (bytes.length / stride) * size;
+}
+
 export interface StoredPieceOptions {
   /** Every piece but the last has a multiple of this many numbers, at least this many; 1 by default. */
   readonly unit?: number;
   /** Reads the transpose of a matrix. */
   readonly transposed?: boolean;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface DevicePieceOptions extends StoredPieceOptions {
+  /** The storage on the device: where a GGUF file has the same blocks, they stay as they are. */
+  readonly storage: WeightStorage;
 }
 
 /** Bytes of the columns that one pass over a matrix transposes: all of GPT-2's matrices, a third of GPT-2 XL's largest. */
@@ -30,6 +56,34 @@ export function storedPieces(
   { unit = 1, transposed = false, signal }: StoredPieceOptions,
 ): AsyncGenerator<StoredPiece> {
   return transposed ? transposedPieces(tensor, unit, signal) : piecesInOrder(tensor, unit, signal);
+}
+
+/** As `storedPieces`, or the blocks of a GGUF file. */
+export function devicePieces(tensor: ModelTensor, options: DevicePieceOptions): AsyncGenerator<DevicePiece> {
+  const { unit = 1, transposed = false, storage, signal } = options;
+  const raw = rawBlocks(tensor, transposed, storage);
+  return raw ? blockPieces(raw, unit, signal) : storedPieces(tensor, options);
+}
+
+/** The file's blocks where the storage can have them: int8 has the values of both types, int4 those of Q4_0. */
+function rawBlocks({ name, source }: ModelTensor, transposed: boolean, storage: WeightStorage): RawBlocks | null {
+  if ((storage !== "int8" && storage !== "int4") || !isGgufWeights(source)) return null;
+  const raw = source.blocksOf(name, transposed);
+  return raw?.type === "Q8_0" && storage === "int4" ? null : raw;
+}
+
+async function* blockPieces(
+  { type, rows, columns, read }: RawBlocks,
+  unit: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<BlockPiece> {
+  const { size, bytes } = tensorTypes[type];
+  const rowsPerUnit = Math.max(1, Math.ceil(unit / columns));
+  const step = wholeUnits(pieceBytes / ((columns / size) * bytes), rowsPerUnit);
+  for (let row = 0; row < rows; row += step) {
+    signal?.throwIfAborted();
+    yield { at: row * columns, dtype: type, bytes: await read(row, Math.min(row + step, rows), signal) };
+  }
 }
 
 async function* piecesInOrder(

@@ -4,7 +4,7 @@ import type { ByteSource } from "../tensor/bytes.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { isObject, readJson } from "./bytes.ts";
 import { listSome, ModelError, tensorName } from "./error.ts";
-import { ggufMessage, type ModelFiles } from "./files.ts";
+import type { ModelFiles } from "./files.ts";
 import { readSafetensors, type TensorEntry } from "./safetensors.ts";
 import type { OpenOptions } from "./url.ts";
 
@@ -177,8 +177,6 @@ const pickleMessage = (file: string) =>
 
 function explainNoWeights(files: ModelFiles, listing: readonly string[]): ModelError {
   const place = placeOf(files);
-  const gguf = listing.find((name) => /\.gguf$/i.test(name));
-  if (gguf !== undefined) return new ModelError(ggufMessage(gguf));
   const pickle = listing.find((name) => /\.(bin|pt|pth|ckpt)(\.index\.json)?$/i.test(name));
   const shard = listing.find(isShard);
   if (shard !== undefined) {

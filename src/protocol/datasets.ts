@@ -1,5 +1,6 @@
 /** The dataset service's contract: the calls of the page and of the engine, and its events. Plain data both ways. */
 
+import type { HandOverRows } from "../export/handOver/rows.ts";
 import type { ExportedTemplate, TrainedTemplate, WrittenTemplate } from "../export/template.ts";
 import type { ExamQuestion } from "../generation/examine.ts";
 import type { Prompt } from "../generation/prompt.ts";
@@ -259,6 +260,8 @@ export interface DataApi {
   inspect(spec: DataSpec, signal?: AbortSignal): Promise<DataReport>;
   /** The tokens of every usable row, and the report on them. For the engine. */
   prepare(spec: DataSpec, signal?: AbortSignal): Promise<PreparedData>;
+  /** The rows of `prepare` for other trainers. For the engine. */
+  handOverRows(spec: DataSpec, signal?: AbortSignal): Promise<HandOverRows>;
   /** Renders a template on a short conversation. */
   tryTemplate(modelHash: string, settings: DataSettings, signal?: AbortSignal): Promise<TemplateTrial>;
   /** Questions of these rows with their answers, each question once; rows without one are skipped. For the engine. */

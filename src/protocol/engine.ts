@@ -468,6 +468,13 @@ export interface EngineApi {
    * step; null is the newest.
    */
   exportModel(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /**
+   * A run for other trainers: rows, template, weights of the checkpoint of a step (null is the newest, if there is one), and
+   * the configs of TRL, Axolotl, LLaMA-Factory and Unsloth.
+   */
+  exportHandOver(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /** A recipe before its run, in the same form. */
+  handOverRecipe(request: RunRequest, signal?: AbortSignal): Promise<Exported>;
   /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint, its results and its rows, everything but the base model, as one file. */

@@ -103,6 +103,16 @@ export function createChatTemplate({
   };
 }
 
+/** A source without checks: renders a conversation with all that transformers gives it. Throws TemplateError. */
+export function createPlainTemplate(
+  source: string,
+  tokenizer: Tokenizer,
+  now = fixedDate,
+): (conversation: Conversation, pulse?: () => void) => Output {
+  const renderer = new Renderer(compile(source, createClock()), tokenizer, now);
+  return (conversation, pulse) => renderer.plain(conversation, createClock(pulse));
+}
+
 const textOf = ({ segments }: Rendered) => segments.map(({ text }) => text).join("");
 
 function countAtStart(text: string, part: string): number {
@@ -184,6 +194,11 @@ class Renderer {
         message < 0 || message >= shift ? [{ message: message < 0 ? message : message - shift, field }] : [],
       ),
     };
+  }
+
+  /** The output alone, without a search for answers. */
+  plain({ messages, tools }: Conversation, clock: Clock): Output {
+    return this.writer(messages, tools, clock)(messages.length, false);
   }
 
   /** The token that ends the last answer. */

@@ -1,10 +1,9 @@
 /** The model's parameters on the device: training, evaluation and generation share one copy. */
 
 import type { ParameterSpec } from "../artifacts/contract.ts";
-import { bytesPerFloat } from "../hub/elements.ts";
 import { createPieceEncoder } from "../hub/encode.ts";
 import type { OpenModel } from "../hub/model.ts";
-import type { StoredPiece } from "../hub/storedPieces.ts";
+import { countOf, type DevicePiece } from "../hub/storedPieces.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import { describeType, sizeOf } from "../tensor/dtype.ts";
@@ -52,7 +51,7 @@ export function fileTensorOf({ name, source }: Pick<ParameterSpec, "name" | "sou
 }
 
 /** A parameter's numbers, row-major: all of them as float32, or pieces in order that together have all of them. */
-export type Values = Float32Array | AsyncIterable<StoredPiece>;
+export type Values = Float32Array | AsyncIterable<DevicePiece>;
 
 /** A piece of a parameter's numbers must be a multiple of these many: whole rows for blocks, and whole 4 bytes on the device. */
 export const pieceUnit = ({ storage, shape }: Pick<ParameterSpec, "storage" | "shape">): number =>
@@ -61,11 +60,11 @@ export const pieceUnit = ({ storage, shape }: Pick<ParameterSpec, "storage" | "s
 /** The pieces of a parameter in the model's files, for `uploadParameters`. Throws for a parameter of an adapter. */
 export function parameterPieces(
   spec: ParameterSpec,
-  pieces: OpenModel["pieces"],
+  pieces: OpenModel["devicePieces"],
   signal?: AbortSignal,
-): AsyncIterable<StoredPiece> {
+): AsyncIterable<DevicePiece> {
   const { name, transposed } = fileTensorOf(spec);
-  return pieces(name, { unit: pieceUnit(spec), transposed, signal });
+  return pieces(name, { unit: pieceUnit(spec), transposed, storage: spec.storage, signal });
 }
 
 /**
@@ -95,7 +94,7 @@ export async function uploadParameters(
       });
       let end = 0;
       for await (const piece of values instanceof Float32Array ? wholePiece(values) : values) {
-        const count = piece.bytes.length / bytesPerFloat[piece.dtype];
+        const count = countOf(piece);
         end = piece.at + count;
         if (end > sizeOf(shape)) requireSize(spec, end);
         const parts = named(spec, () =>
@@ -132,7 +131,7 @@ function requireSize({ name, shape }: ParameterSpec, count: number): void {
 }
 
 /** All values as one piece; none for an empty tensor. */
-const wholePiece = ({ buffer, byteOffset, byteLength }: Float32Array): StoredPiece[] =>
+const wholePiece = ({ buffer, byteOffset, byteLength }: Float32Array): DevicePiece[] =>
   byteLength === 0
     ? []
     : [{ at: 0, dtype: "F32", bytes: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength) }];

@@ -110,7 +110,7 @@ test.each(["float16", "int8", "int4"] as const)(
   { timeout: 300_000 },
   async (storage) => {
     const batch = makeBatch(rows, { rows: 8, length: 32, supervised: 128 });
-    const read = (spec: ParameterSpec) => parameterPieces(spec, model.pieces);
+    const read = (spec: ParameterSpec) => parameterPieces(spec, model.devicePieces);
     const { losses, stored } = await lossesOf(defineModel(model.config), storage, read, batch, 20);
     // Embedding and six matrices a layer have whole blocks; the seventh has rows of 432.
     expect(stored).toBe(storage === "float16" ? 1 + 4 * 7 : 1 + 4 * 6);

@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 const rooms = [
   "tensor",
+  "gguf",
   "onnx",
   "autodiff",
   "nn",

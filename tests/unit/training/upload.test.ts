@@ -67,7 +67,7 @@ describe.each(floatTypes)("%s", (dtype) => {
     const tensors = await uploadParameters(
       runtime,
       specs,
-      (spec) => parameterPieces(spec, model.pieces),
+      (spec) => parameterPieces(spec, model.devicePieces),
       (more) => {
         expect(more).toBeGreaterThan(0);
         bytes += more;
@@ -91,7 +91,7 @@ describe.each(floatTypes)("%s", (dtype) => {
 describe("what goes wrong leaves nothing on the device", () => {
   const start = async (signal?: AbortSignal, onPiece?: (bytes: number) => void) => {
     const model = await open("BF16", {});
-    const read = (spec: ParameterSpec) => parameterPieces(spec, model.pieces, signal);
+    const read = (spec: ParameterSpec) => parameterPieces(spec, model.devicePieces, signal);
     return uploadParameters(runtime, specsOf("float16"), read, onPiece);
   };
 
@@ -126,7 +126,7 @@ describe("what goes wrong leaves nothing on the device", () => {
     const sources = Object.entries(bigFiles([tensor])).map(([name, bytes]) => bytesFromMemory(name, bytes));
     const model = await openModel(modelFromSources("big", sources), () => [tensor]);
     const specs = specsOf("float16").slice(0, 1);
-    const uploading = uploadParameters(runtime, specs, (spec) => parameterPieces(spec, model.pieces));
+    const uploading = uploadParameters(runtime, specs, (spec) => parameterPieces(spec, model.devicePieces));
     await expect(uploading).rejects.toThrow(/^Parameter norm: The weights contain -?\d\S*, which float16 cannot store/);
     expect(runtime.memory().tensors).toBe(0);
   });
@@ -134,6 +134,6 @@ describe("what goes wrong leaves nothing on the device", () => {
   test("a parameter of an adapter is not in the files", async () => {
     const model = await open("F32", {});
     const adapter: ParameterSpec = { ...(specsOf("float32")[0] as ParameterSpec), source: { kind: "lora_A" } };
-    expect(() => parameterPieces(adapter, model.pieces)).toThrow("norm belongs to an adapter");
+    expect(() => parameterPieces(adapter, model.devicePieces)).toThrow("norm belongs to an adapter");
   });
 });

@@ -1,0 +1,135 @@
+/** Trains a model in Hone, hands the run over, and goes on with it in TRL, in a Python of its own. */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { openArchive } from "../../src/export/openArchive.ts";
+import { stepsOf } from "../../src/run/curves.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
+import { wholeSource } from "../../src/run/source.ts";
+import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
+import { engineHere } from "../../tests/support/engineHere.ts";
+
+/** Steps of the run in Hone; the losses of the first ten are compared. */
+export const compared = 10;
+const steps = compared + 2;
+
+/** Largest difference of the first loss, and of each of the ten. */
+export const tolerances = { first: 1e-4, each: 1e-2 };
+
+/** Why Python cannot run TRL; null where it can. */
+export function trlMissing(python: string): string | null {
+  const { status, error } = spawnSync(python, ["-c", "import torch, trl, peft, yaml"], { stdio: "ignore" });
+  if (error) return `${python} is not installed`;
+  return status === 0 ? null : `${python} has no trl and peft: install trl 1.13 by pip, or use --python PATH`;
+}
+
+export interface HandOverCase {
+  readonly name: string;
+  /** A model's folder. */
+  readonly model: string;
+  /** A file of rows; with a run's file they come with it. */
+  readonly data: string | null;
+  readonly run: string | null;
+  readonly recipe: Recipe | null;
+}
+
+/** A hand-over in a folder, and the run's own losses. */
+export interface HandedOver {
+  readonly folder: string;
+  readonly losses: readonly number[];
+  /** Step of the checkpoint in the zip; null without one. */
+  readonly step: number | null;
+  readonly notes: readonly string[];
+}
+
+const filesIn = (folder: string) =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => new File([readFileSync(join(folder, name))], name));
+
+/** Trains, or imports a run's file, and writes its hand-over into `folder`, with the model's files in its `base`. */
+export async function handOver({ name, model, data, run, recipe }: HandOverCase, folder: string): Promise<HandedOver> {
+  const here = await engineHere(nodeEntries);
+  const { engine } = here;
+  await engine.start("wasm");
+  const { hash: modelHash, contextLength } = await engine.openModel({ kind: "files", files: filesIn(model), name });
+  const record = await (async () => {
+    if (run !== null) return (await engine.importRun(new File([readFileSync(run)], "run.zip"))).record;
+    if (recipe === null || data === null) throw new Error(`${name} has no recipe or no rows.`);
+    const { sources } = await here.data.open([new File([readFileSync(data)], basename(data))]);
+    const linears = (await engine.modelDetails(modelHash)).linears;
+    const maxLength = Math.min(recipe.maxLength, contextLength);
+    const settings = { ...recipe, maxLength, lora: { ...recipe.lora, targets: linears } };
+    const trained = await engine.startRun({
+      name,
+      modelHash,
+      sources: sources.map(({ hash }) => wholeSource(hash)),
+      recipe: { ...settings, checkpointEvery: compared, keepLast: 4 },
+    });
+    if (trained.status !== "finished") throw new Error(`${name}: ${trained.reason ?? trained.status}`);
+    return trained;
+  })();
+  const stored = (await engine.checkpointsOf(record.id)).map(({ step }) => step);
+  const step = stored.includes(compared) ? compared : null;
+  const { archive, notes } = await engine.exportHandOver(record.id, step);
+  for (const file of await openArchive(`${name}.zip`, archive)) {
+    const path = join(folder, file.name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, new Uint8Array(await file.content.arrayBuffer()));
+  }
+  symlinkSync(model, join(folder, "base"));
+  const curves = await engine.curvesOf(record.id);
+  return { folder, losses: stepsOf(curves.steps).map(({ loss }) => loss), step, notes };
+}
+
+/** The recipe of a case without a file: a few steps with every kind of setting that changes them. */
+export const shortRun = { steps, evaluateEvery: 100, samplePrompts: 0, watchEvery: null } as const;
+
+/** The comparison of a hand-over in TRL with the run. */
+export interface HandOverVerdict {
+  readonly name: string;
+  /** Absolute differences of the losses of the first steps; null where TRL did not train. */
+  readonly first: number | null;
+  readonly largest: number | null;
+  /** The same for the step after the checkpoint, where Hone's weights go on there. */
+  readonly continued: number | null;
+  readonly faults: readonly string[];
+}
+
+/** Runs the zip's own scripts. */
+export function runThere(python: string, name: string, { folder, losses, step }: HandedOver): HandOverVerdict {
+  const faults: string[] = [];
+  const call = (what: string, args: readonly string[]) => {
+    const { status, stdout, stderr } = spawnSync(python, args, {
+      cwd: folder,
+      encoding: "utf8",
+      env: { ...process.env, HF_HUB_OFFLINE: "1", OMP_NUM_THREADS: "1", TOKENIZERS_PARALLELISM: "false" },
+    });
+    if (status !== 0) faults.push(`${what}: ${(stdout + stderr).trim().slice(-400)}`);
+    return status === 0;
+  };
+  const train = (what: string, args: readonly string[]): number[] => {
+    const file = `losses-${args.length}.json`;
+    const done = call(what, ["trl/train.py", "--losses", file, ...args]);
+    return done ? JSON.parse(readFileSync(join(folder, file), "utf8")) : [];
+  };
+  call("the template alone", ["check_batch.py", "--base", "base"]);
+  call("TRL's first batch", ["trl/train.py", "--check"]);
+  call("LLaMA-Factory's dataset", ["llamafactory/prepare.py"]);
+  call("LLaMA-Factory's first batch", ["check_batch.py", "--prepared", "llamafactory/tokens/stage-1"]);
+  const apart = (theirs: readonly number[], from: number) =>
+    theirs.map((loss, i) => Math.abs(loss - (losses[from + i] ?? Number.NaN)));
+  const begun = apart(train("training from the beginning", ["--steps", String(compared)]), 0);
+  const [first = null] = begun;
+  const largest = begun.length > 0 ? Math.max(...begun) : null;
+  const [continued = null] =
+    step === null ? [] : apart(train("going on", ["--from-step", String(step), "--steps", "2"]), step);
+  const within = (what: string, value: number | null, most: number) => {
+    if (value !== null && !(value <= most)) faults.push(`${what} differs by ${value.toExponential(1)}`);
+  };
+  within("the first loss", first, tolerances.first);
+  within("a loss", largest, tolerances.each);
+  within("the loss after the checkpoint", continued, tolerances.first);
+  return { name, first, largest, continued, faults };
+}

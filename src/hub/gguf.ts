@@ -1,0 +1,264 @@
+/**
+ * A model in GGUF files as a folder in Hugging Face layout whose files are made when they are read. A function of the caller
+ * knows the architectures and tokenizers, so this room knows neither.
+ */
+
+import { type GgufHeader, readHeader, readNumbers, readTexts } from "../gguf/read.ts";
+import { type AnyTensorType, GgufError, type GgufTensor, type GgufValue, tensorTypes } from "../gguf/types.ts";
+import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
+import { type Shape, sameShape } from "../tensor/dtype.ts";
+import { cut, quote } from "../tensor/quote.ts";
+import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
+import type { ModelFiles } from "./files.ts";
+import { type GgufChoice, ggufChoices, isGguf, partsOf } from "./ggufFiles.ts";
+import { type GgufPart, type GgufPlace, type GgufWeights, ggufWeights, readableType } from "./ggufWeights.ts";
+import { showShape } from "./safetensors.ts";
+import type { OpenOptions } from "./url.ts";
+
+/** The header of a model's GGUF files. */
+export interface GgufFile {
+  /** The name of the first file. */
+  readonly name: string;
+  readonly keys: ReadonlyMap<string, GgufValue>;
+  readonly tensors: ReadonlyMap<string, { readonly type: AnyTensorType; readonly shape: Shape }>;
+  /** An array of texts; null where the file has no such key. Throws GgufError for another type. */
+  texts(key: string): Promise<string[] | null>;
+  /** An array of numbers; null where the file has no such key. Throws GgufError for another type. */
+  numbers(key: string): Promise<number[] | null>;
+}
+
+/** The parts of a folder in Hugging Face layout. */
+export interface GgufModel {
+  readonly config: object;
+  readonly tokenizer: object;
+  readonly tokenizerConfig: object;
+  /** Jinja; null where the file has none. */
+  readonly chatTemplate: string | null;
+  readonly generationConfig: object;
+  /** Every tensor of the architecture. */
+  readonly parts: readonly GgufPart[];
+  /** Tensors that the config has instead, such as frequencies. */
+  readonly inConfig: readonly string[];
+  /** Notes for the user, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Throws an error that names the key for a model that Hone cannot train. */
+export type ReadGguf = (file: GgufFile) => Promise<GgufModel>;
+
+export interface OpenGguf {
+  /** The folder. */
+  readonly files: ModelFiles;
+  /** The GGUF files. */
+  readonly originals: readonly ByteSource[];
+  /** All bytes of each file before its data, in order: they name the model's config and tokenizer for its hash. */
+  headers(signal?: AbortSignal): Promise<readonly Uint8Array<ArrayBuffer>[]>;
+  readonly notes: readonly string[];
+}
+
+/** The GGUF model of these files; null for files in Hugging Face layout, which come first where a folder has both. */
+export function chooseGguf({ listing, file }: ModelFiles): GgufChoice | null {
+  if (file !== undefined && isGguf(file)) {
+    const files = partsOf(file);
+    return { name: files[0] ?? file, files };
+  }
+  const names = listing ?? [];
+  const isWeights = (name: string) => name.endsWith(".safetensors") && !name.startsWith("adapter_");
+  if (names.includes("config.json") && names.some(isWeights)) return null;
+  return ggufChoices(names)[0] ?? null;
+}
+
+/** Opens headers alone. Throws a `ModelError` that names file, key or tensor, both values and the way out. */
+export async function openGguf(
+  files: ModelFiles,
+  choice: GgufChoice,
+  read: ReadGguf,
+  options: OpenOptions,
+): Promise<OpenGguf> {
+  const { signal } = options;
+  const sources = await openParts(files, choice, options);
+  const headers: GgufHeader[] = [];
+  for (const source of sources) headers.push(await named(source.name, signal, () => readHeader(source, signal)));
+  const [source, header] = [sources[0], headers[0]];
+  if (!source || !header) throw new ModelError(`${cut(files.place, 120)} has no GGUF file.`);
+  requireSplit(header, choice);
+  const places = allTensors(sources, headers);
+  const array = (key: string) => {
+    const value = header.keys.get(key);
+    if (value !== undefined && value.type !== "array") {
+      throw new GgufError(`the key ${quote(key)} is ${quote(value.value)}, not an array; convert the model again.`);
+    }
+    return value;
+  };
+  const file: GgufFile = {
+    name: source.name,
+    keys: header.keys,
+    tensors: places,
+    async texts(key) {
+      const value = array(key);
+      return value ? readTexts(source, key, value, signal) : null;
+    },
+    async numbers(key) {
+      const value = array(key);
+      return value ? readNumbers(source, key, value, signal) : null;
+    },
+  };
+  const model = await named(source.name, signal, () => read(file));
+  const pairs = model.parts.map((part) => [part, placeOf(part, places, source.name)] as const);
+  const weights = ggufWeights(pairs);
+  const used = new Set([...model.parts.map(({ tensor }) => tensor), ...model.inConfig]);
+  const unused = [...places.keys()].filter((name) => !used.has(name));
+  const { listing } = files;
+  const choices = ggufChoices(listing ?? []).length;
+  return {
+    files: folderOf(files, model, weights),
+    originals: sources,
+    headers: async (headerSignal) => {
+      const bytes: Uint8Array<ArrayBuffer>[] = [];
+      for (const [i, one] of sources.entries())
+        bytes.push(await one.slice(0, headers[i]?.dataStart ?? 0, headerSignal));
+      return bytes;
+    },
+    notes: [
+      ...model.notes,
+      ...(choices > 1 ? [`Of the ${choices} GGUF models here, ${cut(choice.name, 80)} is open.`] : []),
+      ...(unused.length > 0 ? [`Tensors of the file that this architecture does not use: ${listSome(unused)}.`] : []),
+      ...typeNotes(
+        pairs.map(([, place]) => place),
+        weights.byteLength,
+      ),
+    ],
+  };
+}
+
+/** Does `work`; its error gets the file's name and becomes a `ModelError`. */
+async function named<T>(name: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof ModelError) throw cause;
+    const message = messageOf(cause);
+    throw new ModelError(message.startsWith(cut(name)) ? message : `${cut(name)}: ${message}`, { cause });
+  }
+}
+
+async function openParts(files: ModelFiles, choice: GgufChoice, options: OpenOptions): Promise<readonly ByteSource[]> {
+  const sources: ByteSource[] = [];
+  const missing: string[] = [];
+  for (const name of choice.files) {
+    try {
+      sources.push(await files.open(name, options));
+    } catch (error) {
+      if (!(error instanceof ModelError) || !error.absent || files.listing === null) throw error;
+      missing.push(name);
+    }
+  }
+  if (missing.length === 0) return sources;
+  throw new ModelError(
+    `${cut(files.place, 120)} lacks ${missing.length} of the ${choice.files.length} parts of ${cut(choice.name, 80)} ` +
+      `(${listSome(missing)}): add them.`,
+  );
+}
+
+/** Refuses one part of several under another name, and an adapter. */
+function requireSplit({ keys }: GgufHeader, { name, files }: GgufChoice): void {
+  const count = keys.get("split.count");
+  const parts = count && count.type !== "array" ? Number(count.value) : 1;
+  if (parts > 1 && parts !== files.length) {
+    throw new ModelError(
+      `${cut(name, 100)} is one of ${parts} parts, but its name says ${files.length}: choose all parts under their own names, ` +
+        "such as model-00001-of-00003.gguf.",
+    );
+  }
+  const type = keys.get("general.type");
+  if (type?.type === "string" && type.value === "adapter") {
+    throw new ModelError(`${cut(name, 100)} is an adapter without its base model: open the base model.`);
+  }
+}
+
+function allTensors(
+  sources: readonly ByteSource[],
+  headers: readonly GgufHeader[],
+): ReadonlyMap<string, GgufTensor & { readonly source: ByteSource }> {
+  const places = new Map<string, GgufTensor & { readonly source: ByteSource }>();
+  for (const [i, source] of sources.entries()) {
+    for (const [name, tensor] of headers[i]?.tensors ?? []) {
+      const twin = places.get(name);
+      if (twin) {
+        throw new ModelError(
+          `Tensor ${tensorName(name)} is both in ${cut(twin.source.name)} and in ${cut(source.name)}: take all parts from one model.`,
+        );
+      }
+      places.set(name, { ...tensor, source });
+    }
+  }
+  return places;
+}
+
+function placeOf(part: GgufPart, places: ReturnType<typeof allTensors>, file: string): GgufPlace {
+  const found = places.get(part.tensor);
+  if (found === undefined) {
+    throw new ModelError(
+      `${cut(file, 80)} has no tensor ${tensorName(part.tensor)}, which its architecture needs; it has ` +
+        `${listSome([...places.keys()], 2)}: download or convert it again.`,
+    );
+  }
+  const type = readableType(found.type);
+  if (type === null) {
+    throw new ModelError(
+      `${cut(file, 80)}: tensor ${tensorName(part.tensor)} is stored as ${found.type}, but Hone reads ` +
+        `${Object.keys(tensorTypes).join(", ")}: choose the same model in one of them, such as Q8_0.`,
+    );
+  }
+  const wanted = part.transposed ? part.shape.toReversed() : part.shape;
+  if (!sameShape(found.shape, wanted)) {
+    throw new ModelError(
+      `${cut(file, 80)}: tensor ${tensorName(part.tensor)} has shape ${showShape(found.shape)}, but the file's keys require ` +
+        `${showShape(wanted)}: download or convert it again.`,
+    );
+  }
+  return { name: found.name, type, shape: found.shape, source: found.source, start: found.start };
+}
+
+/** The types of the file, and the memory that numbers of few bits take when they are widened. */
+function typeNotes(places: readonly GgufPlace[], wide: number): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { type } of places) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const blocks = places.filter(({ type }) => tensorTypes[type].size > 1);
+  if (blocks.length === 0) return [];
+  const others = blocks.filter(({ type }) => type !== "Q8_0" && type !== "Q4_0");
+  const list = Array.from(counts, ([type, count]) => `${count} as ${type}`).join(", ");
+  const megabytes = `${Math.round(wide / 1e6)} MB`;
+  const kinds = [...new Set(others.map(({ type }) => type))].join(", ");
+  const widenedNote =
+    others.length === 0
+      ? `Frozen weights keep these blocks; in 32 bits all weights take ${megabytes}.`
+      : `Those in ${kinds} are widened: in 32 bits all weights take ${megabytes}.`;
+  return [`The file stores ${list}. ${widenedNote}`];
+}
+
+const encoder = new TextEncoder();
+
+function folderOf(files: ModelFiles, model: GgufModel, weights: GgufWeights): ModelFiles {
+  const texts: readonly (readonly [string, string | null])[] = [
+    ["config.json", JSON.stringify(model.config)],
+    ["tokenizer.json", JSON.stringify(model.tokenizer)],
+    ["tokenizer_config.json", JSON.stringify(model.tokenizerConfig)],
+    ["chat_template.jinja", model.chatTemplate],
+    ["generation_config.json", JSON.stringify(model.generationConfig)],
+  ];
+  const sources = new Map<string, ByteSource>([[weights.name, weights]]);
+  for (const [name, text] of texts) if (text !== null) sources.set(name, bytesFromMemory(name, encoder.encode(text)));
+  const find = (name: string) => {
+    const source = sources.get(name);
+    if (!source) throw new ModelError(`${cut(files.place, 120)} has no ${cut(name)}.`, { absent: true });
+    return source;
+  };
+  return {
+    ...{ name: files.name, place: files.place, origin: files.origin },
+    listing: [...sources.keys()],
+    open: async (name) => find(name),
+    measure: async (name) => find(name).byteLength,
+  };
+}
