@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromAddress, modelFromSources } from "../hub/files.ts";
+import { chooseGguf } from "../hub/gguf.ts";
 import {
   type HubFile,
   hubAddress,
@@ -22,6 +23,7 @@ import { freeBytes } from "../storage/quota.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import { readGguf } from "./gguf.ts";
 import { needsOf } from "./needs.ts";
 import { progressInterval } from "./progress.ts";
 import { summarySchema } from "./summary.ts";
@@ -47,7 +49,13 @@ export interface Fetching {
 const smallModel = 64e6;
 
 const remoteSource: v.GenericSchema<unknown, RemoteSource> = v.variant("kind", [
-  v.object({ kind: v.literal("hub"), id: v.string(), revision: v.string(), folder: v.string() }),
+  v.object({
+    kind: v.literal("hub"),
+    id: v.string(),
+    revision: v.string(),
+    folder: v.string(),
+    file: v.exactOptional(v.string()),
+  }),
   v.object({
     kind: v.literal("url"),
     base: v.string(),
@@ -80,10 +88,14 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
     const listed = begun?.files.map(({ name, byteLength }): HubFile => ({ name, byteLength, large: true }));
     const repository = listed ? { ...reference, files: listed } : await readRepository(reference, signal);
     const { id, revision, folder } = repository;
+    const files = modelFromRepository(repository);
+    // The chosen one of several GGUF models, so that opening it again needs no choice.
+    const file = chooseGguf(files)?.name;
+    const chosen = { id, revision, folder, ...(file !== undefined && { file }) };
     return {
-      files: modelFromRepository(repository),
-      address: hubAddress(repository),
-      source: { kind: "hub", id, revision, folder },
+      files: { ...files, file },
+      address: hubAddress(chosen),
+      source: { kind: "hub", ...chosen },
     };
   }
 
@@ -104,7 +116,8 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
     };
   }
 
-  const open = (files: ModelFiles, signal: AbortSignal | undefined) => openModel(files, tensorsOfConfig, { signal });
+  const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
+    openModel(files, tensorsOfConfig, { signal, gguf: readGguf });
 
   /** Throws `StorageFullError` when the browser reports too few free bytes. */
   async function requireRoom(name: string, bytes: number): Promise<void> {
@@ -117,7 +130,15 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       const located = await locate(source, signal);
       const { files, address } = located;
       const begun = await storage.fetches.get(address);
-      const { config: json, tensors, files: found } = await inspectFiles(files, tensorsOfConfig, { signal });
+      const {
+        config: json,
+        tensors,
+        files: found,
+        choices,
+      } = await inspectFiles(files, tensorsOfConfig, {
+        signal,
+        gguf: readGguf,
+      });
       const model = defineModel(json);
       const lengths = found.flatMap(({ byteLength }) => byteLength ?? []);
       const { entries } = await storage.models.list();
@@ -130,6 +151,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
         name: files.name ?? files.place,
         place: files.place,
         files: found,
+        choices,
         byteLength: lengths.length < found.length ? null : lengths.reduce((sum, length) => sum + length, 0),
         fetched: bytesFetched(begun),
         copyHash: copy?.hash ?? null,
@@ -164,7 +186,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       emitProgress();
       // Config, tokenizer and the headers of the weights come first, so that a bad model is refused early.
       // All of a second head is compared when the bytes are here: they would be fetched twice.
-      const early = { signal, onReceived, head: "beginning" as const };
+      const early = { signal, onReceived, head: "beginning" as const, gguf: readGguf };
       const opened = await openModel(begun ? resumed(located, begun) : files, tensorsOfConfig, early);
       check(opened);
       total = opened.byteLength;

@@ -26,6 +26,7 @@ import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
+import { readGguf } from "./gguf.ts";
 import { createHalfSum, halfNotes, sumHalf } from "./half.ts";
 import { countModel } from "./needs.ts";
 import { progressEvents } from "./progress.ts";
@@ -75,7 +76,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   const progress = (task: string) => progressEvents(emit, task);
 
   const open = (files: ModelFiles, signal: AbortSignal | undefined, head: HeadCheck = "all") =>
-    openModel(files, tensorsOfConfig, { head, ...(signal && { signal }) });
+    openModel(files, tensorsOfConfig, { head, gguf: readGguf, ...(signal && { signal }) });
 
   /** The parts of a model that do not need its weights. Throws when tokenizer and config do not match. */
   function readHead(opened: OpenModel): Head {

@@ -127,7 +127,7 @@ function fromSources(name: string | null, place: string, sources: readonly ByteS
 export function modelFromAddress(address: string, known?: readonly string[]): ModelFiles {
   const { base, file: named } = baseOf(address.trim());
   const folder = base.pathname.split("/").filter((part) => part !== "");
-  const place = `${base.origin}${base.pathname}`;
+  const place = `${base.origin}${base.pathname}${named === undefined ? "" : encodePath(named)}`;
   const urlOf = (file: string) => {
     if (known && !known.includes(file))
       throw new ModelError(`${cut(place, 120)} has no ${cut(file)}.`, { absent: true });

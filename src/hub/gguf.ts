@@ -3,10 +3,11 @@
  * knows the architectures and tokenizers, so this room knows neither.
  */
 
+import { decodeBlocks } from "../gguf/blocks.ts";
 import { type GgufHeader, readHeader, readNumbers, readTexts } from "../gguf/read.ts";
 import { type AnyTensorType, GgufError, type GgufTensor, type GgufValue, tensorTypes } from "../gguf/types.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
-import { type Shape, sameShape } from "../tensor/dtype.ts";
+import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
 import type { ModelFiles } from "./files.ts";
@@ -25,6 +26,8 @@ export interface GgufFile {
   texts(key: string): Promise<string[] | null>;
   /** An array of numbers; null where the file has no such key. Throws GgufError for another type. */
   numbers(key: string): Promise<number[] | null>;
+  /** All numbers of a small tensor. Throws GgufError for one that is absent, large or of another type than F32 and F16. */
+  values(tensor: string): Promise<Float32Array>;
 }
 
 /** The parts of a folder in Hugging Face layout. */
@@ -55,6 +58,9 @@ export interface OpenGguf {
   headers(signal?: AbortSignal): Promise<readonly Uint8Array<ArrayBuffer>[]>;
   readonly notes: readonly string[];
 }
+
+/** Numbers of a tensor that becomes a part of the config, as the divisors of frequencies. */
+const mostInConfig = 100_000;
 
 /** The GGUF model of these files; null for files in Hugging Face layout, which come first where a folder has both. */
 export function chooseGguf({ listing, file }: ModelFiles): GgufChoice | null {
@@ -102,12 +108,20 @@ export async function openGguf(
       const value = array(key);
       return value ? readNumbers(source, key, value, signal) : null;
     },
+    async values(name) {
+      const tensor = places.get(name);
+      const size = sizeOf(tensor?.shape ?? []);
+      if (!tensor || size > mostInConfig || (tensor.type !== "F32" && tensor.type !== "F16")) {
+        throw new GgufError(`the tensor ${tensorName(name)} is no small list of numbers; convert the model again.`);
+      }
+      const bytes = await tensor.source.slice(tensor.start, tensor.end, signal);
+      return decodeBlocks(tensor.type, bytes, new Float32Array(size));
+    },
   };
   const model = await named(source.name, signal, () => read(file));
   const pairs = model.parts.map((part) => [part, placeOf(part, places, source.name)] as const);
   const weights = ggufWeights(pairs);
-  const used = new Set([...model.parts.map(({ tensor }) => tensor), ...model.inConfig]);
-  const unused = [...places.keys()].filter((name) => !used.has(name));
+  requireUsed(places, model, source.name);
   const { listing } = files;
   const choices = ggufChoices(listing ?? []).length;
   return {
@@ -122,7 +136,6 @@ export async function openGguf(
     notes: [
       ...model.notes,
       ...(choices > 1 ? [`Of the ${choices} GGUF models here, ${cut(choice.name, 80)} is open.`] : []),
-      ...(unused.length > 0 ? [`Tensors of the file that this architecture does not use: ${listSome(unused)}.`] : []),
       ...typeNotes(
         pairs.map(([, place]) => place),
         weights.byteLength,
@@ -219,6 +232,17 @@ function placeOf(part: GgufPart, places: ReturnType<typeof allTensors>, file: st
     );
   }
   return { name: found.name, type, shape: found.shape, source: found.source, start: found.start };
+}
+
+/** Refuses a tensor that no part has: llama.cpp refuses it too, because the model may compute with it. */
+function requireUsed(places: ReturnType<typeof allTensors>, { parts, inConfig }: GgufModel, file: string): void {
+  const used = new Set([...parts.map(({ tensor }) => tensor), ...inConfig]);
+  const unused = [...places.keys()].filter((name) => !used.has(name));
+  if (unused.length === 0) return;
+  throw new ModelError(
+    `${cut(file, 80)} has tensors that its architecture does not have (${listSome(unused)}), so it is another kind of model: ` +
+      "open the same model in its Hugging Face layout.",
+  );
 }
 
 /** The types of the file, and the memory that numbers of few bits take when they are widened. */

@@ -157,7 +157,7 @@ async function decoded(
   const last = Math.ceil(to / (width * columns));
   const stored = await readRows(part, place, first, last, signal);
   const skipped = from - first * columns * width;
-  const isSame = dtype === place.type;
+  const isSame = dtype === place.type && part.add === 0;
   const bytes = isSame ? stored : bytesOf(dtype, numbersOf(part, place, stored, (last - first) * columns));
   return bytes.subarray(skipped, skipped + to - from);
 }

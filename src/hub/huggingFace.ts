@@ -162,9 +162,9 @@ function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<ty
   );
 }
 
-/** The address of a commit's files; it always means the same bytes. */
-export function hubAddress({ id, revision, folder }: HubReference): string {
-  return `${hubPage(id)}/resolve/${encodeURIComponent(revision)}/${encodePath(folder)}`;
+/** The address of a commit's folder, or of a GGUF file in it; it always means the same bytes. */
+export function hubAddress({ id, revision, folder, file = "" }: HubReference): string {
+  return `${hubPage(id)}/resolve/${encodeURIComponent(revision)}/${encodePath(folder)}${encodePath(file)}`;
 }
 
 /** The files of a repository; each is fetched when it is read. */

@@ -47,7 +47,14 @@ export type ModelSource =
       readonly files?: readonly string[];
     }
   /** A model on Hugging Face; `revision` is a commit, so that the bytes never change. */
-  | { readonly kind: "hub"; readonly id: string; readonly revision: string; readonly folder: string }
+  | {
+      readonly kind: "hub";
+      readonly id: string;
+      readonly revision: string;
+      readonly folder: string;
+      /** The first file of a GGUF model, where the folder has several. */
+      readonly file?: string;
+    }
   /** A model that an earlier `openModel` stored in this browser. */
   | { readonly kind: "stored"; readonly hash: string };
 
@@ -83,6 +90,8 @@ export interface ModelInspection
   readonly place: string;
   /** A length is null where the server does not send it. */
   readonly files: readonly { readonly name: string; readonly byteLength: number | null }[];
+  /** The first files of the folder's GGUF models, the inspected one first; empty for Hugging Face layout. */
+  readonly choices: readonly string[];
   /** Of all files; null where the server does not send a length. */
   readonly byteLength: number | null;
   /** Bytes that an unfinished fetch stored. */
