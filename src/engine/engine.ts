@@ -359,6 +359,8 @@ export async function createEngine(
     },
 
     exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
+    exportGguf: async (runId, step, type, signal) => exports.gguf(await getRun(runId), step, type, signal),
+    exportGgufAdapter: async (runId, step, signal) => exports.ggufAdapter(await getRun(runId), step, signal),
     exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),
 
     async exportHandOver(runId, step, signal) {
