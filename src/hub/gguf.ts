@@ -9,6 +9,7 @@ import { type AnyTensorType, GgufError, type GgufTensor, type GgufValue, tensorT
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
+import { cacheParts } from "./bytes.ts";
 import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
 import type { ModelFiles } from "./files.ts";
 import { type GgufChoice, ggufChoices, isGguf, partsOf } from "./ggufFiles.ts";
@@ -59,6 +60,9 @@ export interface OpenGguf {
   readonly notes: readonly string[];
 }
 
+/** Bytes of a header from a network in memory while it is read; the largest published ones have about 20 million. */
+const mostCached = 64 * 2 ** 20;
+
 /** Numbers of a tensor that becomes a part of the config, as the divisors of frequencies. */
 const mostInConfig = 100_000;
 
@@ -84,8 +88,10 @@ export async function openGguf(
   const { signal } = options;
   const sources = await openParts(files, choice, options);
   const headers: GgufHeader[] = [];
-  for (const source of sources) headers.push(await named(source.name, signal, () => readHeader(source, signal)));
-  const [source, header] = [sources[0], headers[0]];
+  // Local files are read again for less than a copy costs.
+  const headed = sources.map((one) => (files.origin === null ? one : cacheParts(one, mostCached)));
+  for (const one of headed) headers.push(await named(one.name, signal, () => readHeader(one, signal)));
+  const [source, header] = [headed[0], headers[0]];
   if (!source || !header) throw new ModelError(`${cut(files.place, 120)} has no GGUF file.`);
   requireSplit(header, choice);
   const places = allTensors(sources, headers);
