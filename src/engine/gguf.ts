@@ -30,7 +30,7 @@ export async function readGguf(file: GgufFile): Promise<GgufModel> {
     generationConfig: ids,
     parts: partsOf(config, names, new Set(tensors.keys())),
     inConfig,
-    notes: [...notes, ...(template ? [] : ["The file has no chat template."])],
+    notes,
   };
 }
 

@@ -258,14 +258,14 @@ function typeNotes(places: readonly GgufPlace[], wide: number): readonly string[
   const blocks = places.filter(({ type }) => tensorTypes[type].size > 1);
   if (blocks.length === 0) return [];
   const others = blocks.filter(({ type }) => type !== "Q8_0" && type !== "Q4_0");
-  const list = Array.from(counts, ([type, count]) => `${count} as ${type}`).join(", ");
-  const megabytes = `${Math.round(wide / 1e6)} MB`;
+  const list = Array.from(counts, ([type, count]) => `${count} in ${type}`).join(", ");
+  const megabytes = `${(wide / 1e6).toFixed(wide < 1e7 ? 1 : 0)} MB`;
   const kinds = [...new Set(others.map(({ type }) => type))].join(", ");
   const widenedNote =
     others.length === 0
       ? `Frozen weights keep these blocks; in 32 bits all weights take ${megabytes}.`
       : `Those in ${kinds} are widened: in 32 bits all weights take ${megabytes}.`;
-  return [`The file stores ${list}. ${widenedNote}`];
+  return [`Tensors of the file: ${list}. ${widenedNote}`];
 }
 
 const encoder = new TextEncoder();

@@ -141,11 +141,11 @@ test("a GGUF file is chosen among several, fetched alone, and another one opens 
   await found.getByRole("button", { name: /^Fetch/ }).click();
   const selected = page.getByLabel("Train this model").locator("option:checked");
   await expect.poll(() => selected.textContent(), { timeout: 60_000 }).toBe("owner/small-GGUF");
-  await page.getByText(/The file stores \d+ as Q4_0/).waitFor();
+  await page.getByText(/Tensors of the file: \d+ in Q4_0/).waitFor();
   expect(hub.requested.filter((path) => path.includes("Q8_0.gguf")).length).toBe(1);
 
   const file = { name: "from disk.gguf", mimeType: "application/octet-stream", buffer: Buffer.from(bytes.Q8_0) };
   await page.getByLabel("Model files").setInputFiles([file]);
   await expect.poll(() => selected.textContent(), { timeout: 60_000 }).toBe("from disk");
-  await page.getByText(/The file stores \d+ as Q8_0/).waitFor();
+  await page.getByText(/Tensors of the file: \d+ in Q8_0/).waitFor();
 });

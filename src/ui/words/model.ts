@@ -82,7 +82,7 @@ export const modelWords = {
     size: "Download size",
     unknown: "unknown",
     gguf: (count: number) => `GGUF file, one of ${count}`,
-    files: (count: number) => `${count} files`,
+    files: (count: number) => (count === 1 ? "1 file" : `${count} files`),
     commit: "Commit",
     fetch: (size: string | null) => (size === null ? "Fetch" : `Fetch ${size}`),
     resume: (size: string) => `Resume: fetch the remaining ${size}`,
