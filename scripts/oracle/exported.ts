@@ -65,12 +65,12 @@ export interface Exported {
   readonly faults: readonly string[];
 }
 
-const filesOf = (folder: string): File[] =>
+export const filesOf = (folder: string): File[] =>
   readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ name }) => new File([readFileSync(join(folder, name))], name));
 
-async function openFolder(folder: string): Promise<LoadedModel> {
+export async function openFolder(folder: string): Promise<LoadedModel> {
   const library = createLibrary(await openStorage(), () => undefined);
   return library.openModel({ kind: "files", files: filesOf(folder), name: "exported" });
 }
@@ -81,7 +81,7 @@ function rowsOf(vocabulary: number, count: number, seed: number): Int32Array[] {
   return Array.from({ length: count }, () => Int32Array.from({ length: rowLength }, () => random.below(vocabulary)));
 }
 
-async function compute(
+export async function compute(
   runtime: Runtime,
   { definition }: LoadedModel,
   method: Method | null,

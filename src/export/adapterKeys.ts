@@ -3,7 +3,7 @@
  * the adapter, and the outer modules of the model differ; the module below them does not.
  */
 
-import { linearsIn, linearsOf } from "../artifacts/method.ts";
+import { checkpointTensors, linearsIn, linearsOf } from "../artifacts/method.ts";
 import { tensorName } from "../hub/error.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Linear } from "../nn/scope.ts";
@@ -76,6 +76,12 @@ export const innerLinears = (model: ModelDefinition): ReadonlyMap<string, Linear
 
 /** The error for an adapted module that the model does not have: names the layer or the module, and what there is. */
 export function unknownModule(file: string, key: string, { inner }: ModulePath, model: ModelDefinition): ExportError {
+  const whole = checkpointTensors(model).find(({ name }) => modulePath(name).inner === `${inner}.weight`);
+  if (whole || `${inner}.weight` === modulePath(model.headTensor).inner) {
+    return new ExportError(
+      `${cut(file)}: ${tensorName(key)} adapts ${cut(inner)}, but Hone's LoRA is beside the linear layers within the model's layers: ${wayOut}.`,
+    );
+  }
   const container = modulePath(model.layerName(0)).inner.replace(/\.0$/, "");
   const [, layer, module] = new RegExp(`^${container}\\.(\\d+)\\.(.+)$`).exec(inner) ?? [];
   const count = model.layers.length;

@@ -27,8 +27,7 @@ export interface PeftConfig {
 }
 
 /** The end of each refusal of more than LoRA. */
-export const wayOut =
-  "merge it in PEFT (merge_and_unload, save_pretrained) and open the merged folder here as a tuned model";
+export const wayOut = "merge it in PEFT (merge_and_unload) and open the saved model here";
 
 /** Fields with which PEFT computes something else, unless they are off. */
 const beyondLora = [

@@ -80,7 +80,7 @@ export function OpenTuned() {
       </Group>
       {opening && <CallProgress of="engine" label={words.opening} onCancel={hone.runs.cancelTuned} />}
       {opened && (
-        <Text size="sm" role="status" className={classes.long ?? ""}>
+        <Text size="sm" role="status" data-testid="tuned-result" className={classes.long ?? ""}>
           {opened.added ? words.opened(opened.name) : words.known(opened.name)} {opened.notes.join(" ")}
         </Text>
       )}
