@@ -66,6 +66,15 @@ const mostCached = 64 * 2 ** 20;
 /** Numbers of a tensor that becomes a part of the config, as the divisors of frequencies. */
 const mostInConfig = 100_000;
 
+/** As `chooseGguf`; also knows one local file by its first bytes, as Ollama's files have no ending. */
+export async function findGguf(files: ModelFiles, options: OpenOptions): Promise<GgufChoice | null> {
+  const [only, ...others] = files.listing ?? [];
+  if (files.origin !== null || only === undefined || others.length > 0 || isGguf(only)) return chooseGguf(files);
+  const source = await files.open(only, options);
+  const first = await source.slice(0, Math.min(4, source.byteLength), options.signal);
+  return String.fromCharCode(...first) === "GGUF" ? { name: only, files: [only] } : null;
+}
+
 /** The GGUF model of these files; null for files in Hugging Face layout, which come first where a folder has both. */
 export function chooseGguf({ listing, file }: ModelFiles): GgufChoice | null {
   if (file !== undefined && isGguf(file)) {

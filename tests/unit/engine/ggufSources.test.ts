@@ -64,6 +64,13 @@ describe("a folder", () => {
     expect(opened.files.map(({ name }) => name)).toContain("model.safetensors");
   });
 
+  it("with one file of another name opens by its first bytes, as Ollama's files", async () => {
+    const bytes = await ggufFileIn(family, "Q8_0");
+    const opened = await open({ "sha256-0123abcd": bytes });
+    expect(opened.files.map(({ name }) => name)).toEqual(["sha256-0123abcd"]);
+    await expect(open({ "notes.txt": new TextEncoder().encode("GGU") })).rejects.toThrow("has no config.json");
+  });
+
   it("with the parts of a model opens them as one", async () => {
     const [one, two] = await ggufParts(family, "Q8_0", { first: 5 });
     const whole = await open({ "small.gguf": await ggufFileIn(family, "Q8_0") });
