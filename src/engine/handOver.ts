@@ -145,7 +145,8 @@ function reasonForTokens(
 
 function baseFacts({ summary, definition, opened }: LoadedModel): BaseFacts {
   const reference = summary.address === null ? null : hubReference(summary.address);
-  const id = reference?.folder === "" ? reference.id : null;
+  // Other trainers read no GGUF.
+  const id = reference?.folder === "" && reference.file === undefined ? reference.id : null;
   const { model_type: type } = opened.config;
   return {
     name: summary.name,

@@ -64,7 +64,7 @@ test.each([
       architecture: "LlamaForCausalLM",
       byteLength: bytes.length,
     });
-    expect(model.notes.join(" ")).toContain(`as ${type}`);
+    expect(model.notes.join(" ")).toContain(`in ${type}`);
 
     const request = { name: "run", modelHash: model.hash, sources: [await takeIn(data, rows)], recipe };
     const own = await lossesOf(engine, request);
