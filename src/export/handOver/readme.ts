@@ -26,6 +26,11 @@ const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 
 const short = (text: string) => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
+const startOf = ({ recipe }: HandOverFacts) =>
+  recipe.method === "lora"
+    ? "the adapter as the run begins it, with Hone's own first numbers (PEFT)."
+    : "the model as the run begins it.";
+
 function contents(facts: HandOverFacts): string {
   const { recipe, step, template, stages } = facts;
   const lines = [
@@ -35,9 +40,7 @@ function contents(facts: HandOverFacts): string {
     ...(template
       ? [`- \`${templatePath}\`: the chat template, with the system prompt of the run and \`{% generation %}\` tags.`]
       : []),
-    ...(recipe.method === "lora"
-      ? [`- \`${startFolder}\`: the adapter as the run begins it, with Hone's own first numbers (PEFT).`]
-      : []),
+    ...(facts.hasStart ? [`- \`${startFolder}\`: ${startOf(facts)}`] : []),
     ...(step === null ? [] : [`- \`${checkpointFolder(recipe)}\`: the weights of step ${step}, to go on from.`]),
     "- `recipe.json`: the recipe. `first_batch.json` and `check_batch.py`: the check below.",
   ];
@@ -92,7 +95,7 @@ function commands(facts: HandOverFacts): string {
       ? []
       : [
           "",
-          `Axolotl, LLaMA-Factory and Unsloth begin at \`${facts.recipe.method === "lora" ? startFolder : baseOf(facts.base)}\`. To go on from the checkpoint, put \`${checkpointFolder(facts.recipe)}\` there in their configs; their order and rates then begin anew.`,
+          `Axolotl, LLaMA-Factory and Unsloth begin at \`${facts.hasStart ? startFolder : baseOf(facts.base)}\`. To go on from the checkpoint, put \`${checkpointFolder(facts.recipe)}\` there in their configs; their order and rates then begin anew.`,
         ]),
   ].join("\n");
 }

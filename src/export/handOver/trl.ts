@@ -84,13 +84,14 @@ export function trlConfig(facts: HandOverFacts, stage: StageFacts): Config {
 }
 
 /** Settings of `train.py` itself. */
-export function trlScriptConfig({ base, recipe, stages }: HandOverFacts): Config {
+export function trlScriptConfig({ base, recipe, stages, hasStart }: HandOverFacts): Config {
   return {
     base: baseOf(base),
     revision: base.revision,
     dtype: "float32",
     attn_implementation: attentionOf(base),
     method: recipe.method,
+    start: hasStart,
     patience: recipe.patience,
     dropouts: base.dropouts,
     stages: stages.map(({ nth, form, planned, learningRate, schedule, warmupRatio, heldOut }) => ({

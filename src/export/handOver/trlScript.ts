@@ -219,7 +219,7 @@ def main():
     elif asked.stage > 1:
         start = root / "out" / "trl" / f"stage-{asked.stage - 1}"
     else:
-        start = root / "start" if lora else None
+        start = root / "start" if SETTINGS["start"] else None
     revision = SETTINGS["revision"] if asked.base == SETTINGS["base"] else None
     tokenizer = AutoTokenizer.from_pretrained(asked.base, **({} if revision is None else {"revision": revision}))
     validates = stage["validation"] and args.eval_strategy != "no"
