@@ -200,6 +200,8 @@ function notesOn({ stages, base }: HandOverFacts): string[] {
   const exact = "From its messages and the template alone, every row has Hone's tokens and mask.";
   return [
     ...(tokens.length === 0 ? [exact] : tokens),
-    ...(base.id === null ? [`Hone knows no address of ${cut(base.name)}: its files belong into the folder base.`] : []),
+    ...(base.id === null
+      ? [`Hone knows no address of ${cut(base.name)}: put its files into the folder "base" of the zip.`]
+      : []),
   ];
 }

@@ -61,16 +61,7 @@ function commands(facts: HandOverFacts): string {
     each(({ nth }) => `accelerate launch --config_file trl/accelerate/one_gpu.yaml trl/train.py --stage ${nth}`),
     "",
     "`several_gpus.yaml`, `several_machines.yaml`, `fsdp.yaml` and `deepspeed.yaml` take the place of `one_gpu.yaml`. Set `num_processes` to your number of GPUs, on several machines also `num_machines`, `main_process_ip` and, on each machine, `machine_rank`. `train.py` divides the micro-batches of each step among the processes, so the steps stay Hone's.",
-    ...(step === null
-      ? []
-      : [
-          "",
-          `To go on from step ${step} with the weights in \`${checkpointFolder(facts.recipe)}\` (AdamW's moments start anew):`,
-          "",
-          code([
-            `accelerate launch --config_file trl/accelerate/one_gpu.yaml trl/train.py --stage ${stageAt(facts, step)} --from-step ${step}`,
-          ]),
-        ]),
+    ...goingOn(facts),
     "",
     "## Axolotl",
     "",
@@ -100,14 +91,19 @@ function commands(facts: HandOverFacts): string {
   ].join("\n");
 }
 
-/** The stage in which a step count lies; a finished run counts to its last stage. */
-function stageAt({ stages }: HandOverFacts, step: number): number {
-  let before = 0;
-  for (const { nth, planned } of stages) {
-    before += planned;
-    if (step < before) return nth;
+/** The commands that go on from the checkpoint in the zip. */
+function goingOn({ stages, step, recipe }: HandOverFacts): string[] {
+  if (step === null) return [];
+  const launch = "accelerate launch --config_file trl/accelerate/one_gpu.yaml trl/train.py";
+  const folder = checkpointFolder(recipe);
+  const ends = stages.map((_, i) => stages.slice(0, i + 1).reduce((sum, { planned }) => sum + planned, 0));
+  const next = stages[ends.findIndex((end) => step < end)];
+  if (!next) {
+    const text = `The run has ended: \`${folder}\` has its weights of step ${step}. To train on from them, with the order and the rates from the beginning:`;
+    return ["", text, "", code([`${launch} --stage ${stages.length} --start ${folder}`])];
   }
-  return stages.at(-1)?.nth ?? 1;
+  const text = `To go on from step ${step} with the weights in \`${folder}\` (AdamW's moments start anew):`;
+  return ["", text, "", code([`${launch} --stage ${next.nth} --from-step ${step}`])];
 }
 
 function settings(facts: HandOverFacts, stage: StageFacts): string {

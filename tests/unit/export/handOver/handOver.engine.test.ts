@@ -297,7 +297,9 @@ test("a run's newest checkpoint comes with it, and its start adapter is the one 
     ),
   );
   expect(before["start/adapter_model.safetensors"]).toEqual(files["start/adapter_model.safetensors"]);
-  expect(new TextDecoder().decode(files["README.md"])).toMatch(/--from-step 5/);
+  expect(new TextDecoder().decode(files["README.md"])).toMatch(
+    /The run has ended: `adapter` has its weights of step 5[\s\S]*--stage 1 --start adapter/,
+  );
 });
 
 test.each(["lora", "full"] as const)(
