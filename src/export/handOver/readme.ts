@@ -173,7 +173,7 @@ export function readme(facts: HandOverFacts): string {
     "",
     ...trainers.map((trainer) => `- ${trainer}: written for ${versions[trainer]}.`),
     "",
-    "Hone's own tests run zips like this one in TRL, in one process on the processor: the first batch, the first ten losses, and training from Hone's adapter. Several GPUs, several machines, FSDP and DeepSpeed were not run. The configs of Axolotl and LLaMA-Factory and the script of Unsloth were not run: their keys and types were checked against the sources of these versions.",
+    "Hone's own checks run zips like this one in TRL on the processor: the first batch, the first ten losses, training from Hone's weights, and two processes (DDP). Several GPUs, several machines, FSDP and DeepSpeed were not run. The configs of Axolotl and LLaMA-Factory and the script of Unsloth were not run: their keys and types were checked against the sources of these versions.",
     "",
   ].join("\n");
 }

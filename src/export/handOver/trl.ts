@@ -73,11 +73,11 @@ export function trlConfig(facts: HandOverFacts, stage: StageFacts): Config {
     activation_offloading: false,
     use_liger_kernel: false,
     remove_unused_columns: true,
-    // Hone's micro-batches are of unequal sizes, and `train.py` gives each process its own.
+    // Of validation: processes with unequal numbers of batches would wait for each other. `train.py` gives out those of training.
     accelerator_config: {
       split_batches: false,
       dispatch_batches: false,
-      even_batches: false,
+      even_batches: true,
       use_seedable_sampler: true,
     },
   };

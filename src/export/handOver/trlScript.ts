@@ -251,7 +251,10 @@ def main():
     trainer.train()
     trainer.save_model()
     if asked.losses:
-        Path(asked.losses).write_text(json.dumps(trainer.losses))
+        # Each process has its share of a step, times the number of processes.
+        shares = trainer.accelerator.gather(torch.tensor([trainer.losses], device=args.device, dtype=torch.float32))
+        if args.process_index == 0:
+            Path(asked.losses).write_text(json.dumps(shares.mean(0).tolist()))
 
 
 if __name__ == "__main__":
