@@ -1,6 +1,7 @@
 /** Opens weights that another tool trained, as a run of no steps with one checkpoint: it can be compared, exported and trained on. */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
+import { readGgufAdapter } from "../export/ggufAdapter.ts";
 import { readAdapter } from "../export/readAdapter.ts";
 import { findTuned, type TunedFolder } from "../export/tunedFiles.ts";
 import { readJson } from "../hub/bytes.ts";
@@ -143,9 +144,11 @@ async function readWeights(
   signal: AbortSignal | undefined,
 ): Promise<TunedWeights> {
   if (folder.format === "model") return readTunedModel(folder.files, model, signal);
-  if (folder.format === "gguf") throw new Error("A GGUF LoRA cannot be opened yet: convert it to PEFT's layout.");
   const { definition, opened } = model;
-  const adapter = await readAdapter(folder.files, definition, (name) => opened.read(name, signal), signal);
+  const adapter =
+    folder.format === "gguf"
+      ? await readGgufAdapter(await folder.files.open(folder.name), definition, signal)
+      : await readAdapter(folder.files, definition, (name) => opened.read(name, signal), signal);
   const shapes = parametersOf(definition, adapter.method).filter(({ trainable }) => trainable);
   const read = async (name: string) => adapter.tensors.get(name) ?? new Float32Array(0);
   return {

@@ -5,14 +5,24 @@
 
 import { unzipSync, zipSync } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
+import { linearsIn } from "../../../src/artifacts/method.ts";
+import type { AdapterTensors } from "../../../src/export/combinePairs.ts";
+import { noBase, readAdapter } from "../../../src/export/readAdapter.ts";
+import type { GgufData } from "../../../src/gguf/types.ts";
+import { layoutGguf } from "../../../src/gguf/write.ts";
+import { modelFromSources } from "../../../src/hub/files.ts";
+import type { ModelDefinition } from "../../../src/models/architecture.ts";
+import { defineModel } from "../../../src/models/define.ts";
+import { ggufFormOf } from "../../../src/models/ggufForm.ts";
 import type { EngineApi, Exported, TunedFiles } from "../../../src/protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { asFiles, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const template = { kind: "built-in", name: "hone" } as const;
 const lora = { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] };
@@ -62,6 +72,34 @@ function runOf(method: Recipe["method"]): RunRecord {
   const run = runs[method];
   if (run?.status !== "finished") throw new Error(run?.reason ?? `the ${method} run has not finished`);
   return run;
+}
+
+/** A GGUF LoRA in F32, with llama.cpp's names and order of rows. */
+function ggufOf(model: ModelDefinition, { rank, alpha }: typeof lora, values: AdapterTensors): Uint8Array {
+  const keys = new Map<string, GgufData>([
+    ["general.type", { type: "string", value: "adapter" }],
+    ["general.architecture", { type: "string", value: "llama" }],
+    ["adapter.type", { type: "string", value: "lora" }],
+    ["adapter.lora.alpha", { type: "float32", value: alpha }],
+  ]);
+  const parts = linearsIn(model).flatMap(({ path, shape: [out, width] }) => {
+    const place = ggufFormOf(model)?.names(`${path}.weight`);
+    const [down, up] = [values.get(`${path}.lora_A.weight`), values.get(`${path}.lora_B.weight`)];
+    if (!place || !down || !up) return [];
+    const turned = new Float32Array(up.length);
+    for (let row = 0; row < out; row++) {
+      turned.set(up.subarray(row * rank, (row + 1) * rank), (place.rows?.(row) ?? row) * rank);
+    }
+    return [
+      { name: `${place.tensor}.lora_a`, type: "F32" as const, shape: [rank, width], data: down },
+      { name: `${place.tensor}.lora_b`, type: "F32" as const, shape: [out, rank], data: turned },
+    ];
+  });
+  const { head, tensors, byteLength } = layoutGguf(keys, parts);
+  const file = new Uint8Array(byteLength);
+  file.set(head);
+  tensors.forEach(({ start }, i) => void file.set(new Uint8Array(parts[i]?.data.buffer ?? new ArrayBuffer()), start));
+  return file;
 }
 
 const unpacked = async ({ archive }: Exported) => unzipSync(new Uint8Array(await archive.arrayBuffer()));
@@ -164,6 +202,19 @@ describe("an adapter", () => {
     expect(imported).toMatchObject({ added: true, record });
     expect(await other.engine.checkpointsOf(record.id)).toMatchObject([{ step: 0, loss: null, best: false }]);
   }, 120_000);
+});
+
+test("a GGUF LoRA answers as the run whose adapter it has", async () => {
+  const run = runOf("lora");
+  const files = await unpacked(await engine.exportAdapter(run.id, null));
+  const model = defineModel(tinyConfig);
+  const sources = Object.entries(files).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
+  const { tensors } = await readAdapter(modelFromSources("adapter", sources), model, noBase);
+  const { record: peft } = await engine.openTuned(asTuned(files));
+  await engine.deleteRun(peft.id);
+  const { record } = await engine.openTuned(asTuned({ "lora.gguf": ggufOf(model, lora, tensors) }, "lora.gguf"));
+  expect(record.origin).toMatchObject({ format: "gguf", file: "lora.gguf", hash: peft.origin?.hash });
+  expect(await answersOf(record)).toEqual(await answersOf(run));
 });
 
 test("a whole model answers as the run that wrote it", async () => {
