@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { defaultRecipe } from "../src/run/recipe.ts";
+import { textFirst } from "../src/run/stage.ts";
 import { demoData, seedlingRecipe } from "../src/store/seedling.ts";
 import { recipeWith } from "../tests/support/recipe.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
@@ -19,7 +20,7 @@ import {
   runThere,
   shortRun,
   trlMissing,
-} from "./oracle/handOver.ts";
+} from "./oracle/handOver/trl.ts";
 import { projectRoot } from "./setup.mjs";
 
 const usage =
@@ -31,7 +32,7 @@ function demoCases(): HandOverCase[] {
   const shared = (name: string) => join(projectRoot, "..", "shared", "models", name);
   const lora = recipeWith(seedlingRecipe(defaultRecipe("lora")), shortRun);
   const tiny = { ...shortRun, maxLength: 256, learningRate: 5e-3, batchSize: 2, accumulation: 3, warmupRatio: 0.3 };
-  const demo = { data: sample(demoData), run: null };
+  const demo = { data: [sample(demoData)], run: null };
   const all: HandOverCase[] = [
     { ...demo, name: "Seedling, LoRA", model: join(projectRoot, "public/models/seedling"), recipe: lora },
     {
@@ -54,6 +55,15 @@ function demoCases(): HandOverCase[] {
       recipe: recipeWith(defaultRecipe("full"), { ...tiny, learningRate: 1e-3, weightDecay: 0.1, maxGradNorm: 0.5 }),
     },
   ];
+  const staged = textFirst(recipeWith(lora, { accumulation: 2 }));
+  const sources = [1, 0.3, 1].map((lambda, source) => ({ source, lambda }));
+  all.push({
+    name: "Seedling, text then chats, weights",
+    model: join(projectRoot, "public/models/seedling"),
+    data: [sample(demoData), sample("instructions.jsonl"), sample("small-world-text.jsonl")],
+    run: null,
+    recipe: { ...staged, stages: staged.stages.map((stage, i) => ({ ...stage, sources, steps: 5 + i })) },
+  });
   return all.filter(({ model }) => existsSync(model));
 }
 
@@ -78,7 +88,7 @@ async function main() {
   const given = (): HandOverCase[] => {
     const model = existing("model", values.model, usage);
     const run = values.run === undefined ? null : existing("run", values.run, usage);
-    const data = run === null ? existing("data", values.data, usage) : null;
+    const data = run === null ? [existing("data", values.data, usage)] : [];
     return [{ name: basename(model), model, run, data, recipe: recipeWith(defaultRecipe("lora"), shortRun) }];
   };
   const only = values.only ?? "";

@@ -83,14 +83,14 @@ interface Wanted {
 }
 
 /** Tries the templates on every chat; the first one that never fails is the template of the rows. */
-function createTrial({ tokenizer, settings, model, begin }: HandOverParts) {
+function createTrial({ tokenizer, template, settings, model, begin }: HandOverParts) {
   let problem: string | null = null;
   let candidates: { readonly marked: MarkedTemplate; readonly render: PlainRenderer }[] = [];
   let fallback: MarkedTemplate | null = null;
   try {
     begin("the template for other trainers");
     const source = templateSource(settings.template, model, settings.systemPrompt);
-    const all = markedTemplates(source, settings.mask);
+    const all = markedTemplates(source, settings.mask, tokenizer.show(template.stopIds[0] ?? -1));
     fallback = all[0] ?? null;
     candidates = all.map((marked) => ({ marked, render: createPlainTemplate(marked.source, tokenizer) }));
   } catch (error) {

@@ -6,7 +6,13 @@ import { exportAdapter } from "../export/exportAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
 import { type BaseFacts, baseOf, type HandOverFacts, type StageFacts } from "../export/handOver/facts.ts";
 import { handOverFiles } from "../export/handOver/handOver.ts";
-import { type HandOverRows, type StageData, type StageRowFiles, stageRows } from "../export/handOver/rows.ts";
+import {
+  type HandOverRows,
+  isWeighted,
+  type StageData,
+  type StageRowFiles,
+  stageRows,
+} from "../export/handOver/rows.ts";
 import { exportMerged } from "../export/merged.ts";
 import type { TemplateWriter } from "../export/template.ts";
 import { hubReference } from "../hub/huggingFace.ts";
@@ -122,9 +128,6 @@ function factsOf(
     }),
   };
 }
-
-const isWeighted = ({ mask, weights }: StageData["training"][number]) =>
-  weights.some((weight, i) => mask[i] === 1 && weight !== 1);
 
 /** Why a stage's rows are given as tokens; null where the template gives them. */
 function reasonForTokens(

@@ -27,6 +27,15 @@ export interface PrecisionFacts {
   /** Whether the device stores float16; a GPU without shader-f16 does not. */
   readonly storesF16: boolean;
   readonly layers: number;
+  readonly blocks: FileBlocks | null;
+}
+
+/** A GGUF file's own blocks, which the device can store as they are. */
+export interface FileBlocks {
+  /** The storage of every matrix of the layers: int4 where all are Q4_0, int8 where some are Q8_0. */
+  readonly weights: "int8" | "int4";
+  /** Whether the embedding, and a head of its own, are such blocks too. */
+  readonly tables: boolean;
 }
 
 /** Settings without "auto", as records have them. */
@@ -94,6 +103,7 @@ function weightsOf({ method, weights }: Wanted, facts: PrecisionFacts): WeightSt
   // Full training changes the weights, and an update is often smaller than a step of float16.
   if (method === "full") return "float32";
   if (weights !== "auto") return weights;
+  if (facts.blocks) return facts.blocks.weights;
   return in16Bits && fits && storesF16 && parameters >= smallModel ? "float16" : "float32";
 }
 
@@ -110,11 +120,18 @@ export const embeddingOf = {
  * The precision of a run, on a device or (null) as its record says. Where a device has no float16, such a run continues with
  * the same weights in float32 and with products in float32.
  */
-export function precisionOf({ weights: own, compute }: SettledSettings, device: Device | null): Precision {
-  const weights = own === "float16" && device !== null && !storesFloat16(device) ? "float32" : own;
+export function precisionOf(
+  { weights: own, compute }: SettledSettings,
+  device: Device | null,
+  blocks: FileBlocks | null = null,
+): Precision {
+  const half = device === null || storesFloat16(device) ? "float16" : "float32";
+  const weights = own === "float16" ? half : own;
+  // Where the layers stay as in the file, no other table of it is quantised a second time.
+  const isWidened = blocks !== null && !blocks.tables && blocks.weights === weights;
   return {
     weights,
-    embedding: embeddingOf[weights],
+    embedding: isWidened ? half : embeddingOf[weights],
     compute: compute === "float16" && device !== null && !multipliesInFloat16(device) ? "float32" : compute,
   };
 }
@@ -122,8 +139,23 @@ export function precisionOf({ weights: own, compute }: SettledSettings, device: 
 /** The model with the precision of settled settings. */
 export const inPrecision = (model: LoadedModel, settings: SettledSettings, device: Device | null): LoadedModel => ({
   ...model,
-  definition: withPrecision(model.definition, precisionOf(settings, device)),
+  definition: withPrecision(model.definition, precisionOf(settings, device, blocksOf(model))),
 });
+
+/** The blocks of a model's file; null where a matrix of its layers is none. */
+export function blocksOf({ definition, opened }: Pick<LoadedModel, "definition" | "opened">): FileBlocks | null {
+  const tables = [definition.embeddingTensor, definition.headTensor];
+  const types = [...opened.tensors].flatMap(([name, { shape }]) =>
+    shape.length > 1 ? [[tables.includes(name), opened.typeOf(name)] as const] : [],
+  );
+  const isBlock = (type: string) => type === "Q8_0" || type === "Q4_0";
+  const layers = types.flatMap(([isTable, type]) => (isTable ? [] : [type]));
+  if (layers.length === 0 || !layers.every(isBlock)) return null;
+  return {
+    weights: layers.every((type) => type === "Q4_0") ? "int4" : "int8",
+    tables: types.every(([, type]) => isBlock(type)),
+  };
+}
 
 /** The settings of a stored recipe, which no "auto" is left in. Throws for one that an "auto" is left in. */
 function asSettled<R extends Wanted>(recipe: R): R & SettledSettings {
@@ -146,18 +178,21 @@ export const modelOfRun = async (
 async function factsOf(
   library: Pick<Library, "half">,
   recipe: Wanted,
-  { definition, opened, summary }: LoadedModel,
+  model: LoadedModel,
   device: Device,
   signal?: AbortSignal,
 ): Promise<PrecisionFacts> {
-  const matrices = [...opened.tensors.values()].filter(({ shape }) => shape.length > 1);
+  const { definition, opened, summary } = model;
+  const matrices = [...opened.tensors].filter(([, { shape }]) => shape.length > 1);
   const facts: PrecisionFacts = {
     parameters: summary.parameters,
-    in16Bits: matrices.every(({ dtype }) => dtype === "F16" || dtype === "BF16"),
+    // Rounding to 16 bits changes a number of 8 bits or fewer far less than its own rounding did.
+    in16Bits: matrices.every(([name]) => !["F32", "F64"].includes(opened.typeOf(name))),
     fits: true,
     shaderF16: multipliesInFloat16(device),
     storesF16: storesFloat16(device),
     layers: definition.layers.length,
+    blocks: blocksOf(model),
   };
   if (weightsOf(recipe, facts) === "float32") return facts;
   return { ...facts, fits: (await library.half(summary.hash, signal)).over === 0 };

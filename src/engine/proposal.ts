@@ -59,7 +59,7 @@ export function withChanges(parts: FitParts, changes: RecipeChange): FitParts {
   };
   return {
     ...parts,
-    model: withPrecision(model, precisionOf(settled, device)),
+    model: withPrecision(model, precisionOf(settled, device, facts.blocks)),
     recipe: settled,
     shapes: parts.shapes.map(smaller),
     heldOut: parts.heldOut.map(smaller),

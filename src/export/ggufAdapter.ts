@@ -7,7 +7,7 @@ import { type GgufTensor, isReadable } from "../gguf/types.ts";
 import { tensorName } from "../hub/error.ts";
 import { showShape } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { ggufFormOf } from "../models/ggufForm.ts";
+import type { GgufNames } from "../models/ggufNames.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
@@ -29,7 +29,7 @@ export async function readGgufAdapter(
 ): Promise<ReadAdapter> {
   const file = cut(source.name);
   const header = await readHeader(source, signal);
-  const form = ggufFormOf(model);
+  const form = model.gguf();
   if (!form) {
     throw new ExportError(
       `${file}: llama.cpp has no ${model.architecture} as Hone reads it: open the adapter in PEFT's layout.`,
@@ -141,7 +141,7 @@ function unknownTensor(
   file: string,
   name: string,
   linears: ReturnType<typeof linearsIn>,
-  names: NonNullable<ReturnType<typeof ggufFormOf>>["names"],
+  names: GgufNames,
 ): ExportError {
   const base = name.replace(/\.lora_[ab]$/, "");
   const parts = (tensor: string) => tensor.replace(/^blk\.\d+\./, "").replace(/\.weight$/, "");

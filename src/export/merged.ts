@@ -13,7 +13,7 @@ import type { ExportedTemplate, TemplateWriter } from "./template.ts";
 
 export interface MergedParts extends WeightParts {
   readonly opened: WeightParts["opened"] &
-    Pick<OpenModel, "config" | "files" | "tokenizerConfig" | "generationConfig" | "stopIds">;
+    Pick<OpenModel, "config" | "folder" | "tokenizerConfig" | "generationConfig" | "stopIds">;
   readonly vocabulary: Vocabulary;
   readonly templates: TemplateWriter;
 }
@@ -41,7 +41,7 @@ async function textFiles(
   stopIds: readonly number[],
 ) {
   const asOpened = async (name: string): Promise<OutFile> => {
-    const source = opened.files.find((file) => file.name === name);
+    const source = opened.folder.find((file) => file.name === name);
     if (!source) throw new ExportError(`The base model no longer has ${name}: open it again, then export.`);
     return { name, content: new Blob([await source.slice(0, source.byteLength, signal)]) };
   };
@@ -63,7 +63,7 @@ async function textFiles(
   // With this flag transformers would rebuild the file from config.json, without these stop tokens.
   const { _from_model_config: _, ...generation } = opened.generationConfig ?? {};
   const [only, ...others] = stopIds;
-  const isInBase = (name: string) => opened.files.some((file) => file.name === name);
+  const isInBase = (name: string) => opened.folder.some((file) => file.name === name);
   return [
     await asOpened("config.json"),
     jsonFile("generation_config.json", {

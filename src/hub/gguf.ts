@@ -125,7 +125,7 @@ export async function openGguf(
   const { listing } = files;
   const choices = ggufChoices(listing ?? []).length;
   return {
-    files: folderOf(files, model, weights),
+    files: folderOf(files, model, weights, choice.name),
     originals: sources,
     headers: async (headerSignal) => {
       const bytes: Uint8Array<ArrayBuffer>[] = [];
@@ -264,7 +264,10 @@ function typeNotes(places: readonly GgufPlace[], wide: number): readonly string[
 
 const encoder = new TextEncoder();
 
-function folderOf(files: ModelFiles, model: GgufModel, weights: GgufWeights): ModelFiles {
+/** The file's name without its ending and the number of its part. */
+const stemOf = (file: string): string => file.replace(/(?:-\d{5}-of-\d{5})?\.gguf$/i, "");
+
+function folderOf(files: ModelFiles, model: GgufModel, weights: GgufWeights, file: string): ModelFiles {
   const texts: readonly (readonly [string, string | null])[] = [
     ["config.json", JSON.stringify(model.config)],
     ["tokenizer.json", JSON.stringify(model.tokenizer)],
@@ -280,7 +283,7 @@ function folderOf(files: ModelFiles, model: GgufModel, weights: GgufWeights): Mo
     return source;
   };
   return {
-    ...{ name: files.name, place: files.place, origin: files.origin },
+    ...{ name: files.name ?? stemOf(file), place: files.place, origin: files.origin },
     listing: [...sources.keys()],
     open: async (name) => find(name),
     measure: async (name) => find(name).byteLength,

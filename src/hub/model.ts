@@ -3,6 +3,7 @@
  * caller lists the tensors that the architecture expects, so this room knows no architecture.
  */
 
+import type { TensorType } from "../gguf/types.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { cut } from "../tensor/quote.ts";
@@ -15,11 +16,12 @@ import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
 import type { ModelFiles } from "./files.ts";
 import { findNotFinite, positionOf } from "./finite.ts";
 import { chooseGguf, openGguf, type ReadGguf } from "./gguf.ts";
+import { isGgufWeights } from "./ggufWeights.ts";
 import { createModelHash } from "./hash.ts";
 import { type HeadCheck, matchModel } from "./matched.ts";
 import { type Piece, pieceBytes, piecesOf } from "./pieces.ts";
 import { refuseQuantised } from "./quantised.ts";
-import type { TensorEntry } from "./safetensors.ts";
+import type { StoredDType, TensorEntry } from "./safetensors.ts";
 import { stopIdsOf } from "./stops.ts";
 import {
   type DevicePiece,
@@ -53,6 +55,8 @@ export interface OpenModel {
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   /** Every tensor of the files by its name there, used or not. */
   readonly stored: ReadonlyMap<string, TensorEntry>;
+  /** The type of a tensor in the files, by the architecture's name. Throws RangeError when the model has none of that name. */
+  typeOf(name: string): StoredDType | TensorType;
   /** Whether the head has its own weight although `config.json` ties it: the files have two that differ. */
   readonly untied: boolean;
   /** Second copies of tensors, by the architecture's name: a tied head that is stored besides the embedding. */
@@ -65,6 +69,8 @@ export interface OpenModel {
   readonly notes: readonly string[];
   /** Every opened file; `openModel` on copies of these returns the same model. */
   readonly files: readonly ByteSource[];
+  /** The same model in Hugging Face layout: these files, or those that are made from GGUF. */
+  readonly folder: readonly ByteSource[];
   /** The stored numbers of one tensor in pieces of a few megabytes. Throws RangeError when the model has none of that name. */
   pieces(name: string, options?: StoredPieceOptions): AsyncGenerator<StoredPiece>;
   /** As `pieces`; where a GGUF file has the blocks of `storage`, these. */
@@ -162,12 +168,17 @@ export async function openModel(
     stopIds: stopIdsOf(generationConfig?.value ?? null, config.value),
     tensors,
     stored: weights.tensors,
+    typeOf(name) {
+      const { source, dtype, name: stored } = entryOf(name);
+      return isGgufWeights(source) ? source.typeOf(stored) : dtype;
+    },
     untied,
     copies,
     parameters: [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     byteLength: originals.reduce((sum, source) => sum + source.byteLength, 0),
     notes: [...notes],
     files: originals,
+    folder: opened,
     pieces: (name, pieceOptions = {}) => storedPieces(entryOf(name), pieceOptions),
     devicePieces: (name, pieceOptions) => devicePieces(entryOf(name), pieceOptions),
     async read(name, readSignal) {

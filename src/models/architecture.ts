@@ -6,6 +6,7 @@ import type { Scope } from "../nn/scope.ts";
 import type { Weight } from "../nn/weight.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { FileTensor, NamedShape } from "./fileTensor.ts";
+import type { GgufForm } from "./ggufForm.ts";
 
 /** A rotary embedding of the first R numbers of each head. */
 export interface Rope {
@@ -88,6 +89,8 @@ export interface Architecture<C> {
   headWeight(scope: Scope, config: C): Weight;
   /** The tensor of the model's files for a parameter. Each has its own: `block` must split a fused one. */
   fileTensor(config: C, parameter: NamedShape): FileTensor;
+  /** Its form in GGUF; missing where llama.cpp has none. */
+  gguf?(config: C): GgufForm;
 }
 
 /** The multimodal model around a text model, as transformers opens it from the same `config.json`. */
@@ -116,6 +119,8 @@ export interface ModelDefinition extends ModelFacts {
   finish(scope: Scope, x: Value): Value;
   headWeight(scope: Scope): Weight;
   fileTensor(parameter: NamedShape): FileTensor;
+  /** Its form in GGUF, not yet proven (see toGguf.ts); null where llama.cpp has none. */
+  gguf(): GgufForm | null;
 }
 
 /** An architecture without the type of its config. */
@@ -147,6 +152,7 @@ export function familyOf<C>(architecture: Architecture<C>): Family {
         finish: (scope, x) => architecture.finish(scope, config, x),
         headWeight: (scope) => architecture.headWeight(scope, config),
         fileTensor: (parameter) => architecture.fileTensor(config, parameter),
+        gguf: () => architecture.gguf?.(config) ?? null,
       };
     },
   };

@@ -7,6 +7,7 @@ import { type Architecture, type Block, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
 import { decoderFacts, decoderLayers, decoderParts, selfAttention } from "./decoder.ts";
 import { type DecoderConfig, type DecoderDefaults, readDecoder, windowOr4096 } from "./decoderConfig.ts";
+import { gemmaForm } from "./ggufGemma.ts";
 
 const own = {
   query_pre_attn_scalar: v.optional(numbers.multiplier, 256),
@@ -88,6 +89,7 @@ const architecture: Architecture<GemmaConfig> = {
   ...gemmaParts(gemmaBlock(false)),
   name: "Gemma2ForCausalLM",
   modelType: "gemma2",
+  gguf: (config) => gemmaForm("gemma2", config),
   readConfig,
   layers: (config) => decoderLayers(config, () => gemmaAttention(config)),
 };

@@ -7,6 +7,8 @@ import { decoderLayers } from "./decoder.ts";
 import { readDecoder } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { type GemmaConfig, gemmaAttention, gemmaBlock, gemmaDefaults, gemmaParts, gemmaReading } from "./gemma2.ts";
+import { float } from "./ggufForm.ts";
+import { gemmaForm } from "./ggufGemma.ts";
 import { type RopeConfig, readRopeObject, ropeOf } from "./rope.ts";
 
 interface Gemma3Config extends GemmaConfig {
@@ -59,6 +61,7 @@ const architecture: Architecture<Gemma3Config> = {
   ...gemmaParts(gemmaBlock(true)),
   name: "Gemma3ForCausalLM",
   modelType: "gemma3_text",
+  gguf: (config) => gemmaForm("gemma3", config, { "rope.freq_base_swa": float(config.localRope.theta) }),
   readConfig,
   layers: (config) =>
     decoderLayers(config, (layer) => ({

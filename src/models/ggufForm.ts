@@ -1,41 +1,111 @@
-/** How llama.cpp names a model that is open: its architecture and the place of each tensor. */
+/** A model's form in GGUF: the keys and tensors from which llama.cpp computes it, by its converter and its src/models/. */
 
-import type { ModelDefinition } from "./architecture.ts";
-import { type GgufNames, gpt2Names, llamaNames, neoxNames, plainNames } from "./ggufNames.ts";
+import type { GgufData, Scalar } from "../gguf/types.ts";
+import { ropeFrequencies } from "../nn/rope.ts";
+import type { DecoderConfig } from "./decoderConfig.ts";
+import { type GgufNames, llamaNames, plainNames } from "./ggufNames.ts";
+import type { RopeConfig } from "./rope.ts";
 
 export interface GgufForm {
-  /** `general.architecture`. */
+  /** llama.cpp's name of the architecture, the value of `general.architecture`. */
   readonly architecture: string;
+  /** Without the architecture's name before them. */
+  readonly keys: Readonly<Record<string, GgufData>>;
   readonly names: GgufNames;
+  /** Tensors that the files do not have: divisors of frequencies. */
+  readonly extra: readonly { readonly name: string; readonly values: Float32Array<ArrayBuffer> }[];
 }
 
-/** Families whose queries and keys llama.cpp stores as pairs of neighbours. */
-const llamaLike: Readonly<Record<string, string>> = {
-  LlamaForCausalLM: "llama",
-  MistralForCausalLM: "llama",
-  GraniteForCausalLM: "granite",
-  SmolLM3ForCausalLM: "smollm3",
-};
+export const whole = (value: number): Scalar => ({ type: "uint32", value });
+export const float = (value: number): Scalar => ({ type: "float32", value });
 
-const plainLike: Readonly<Record<string, string>> = {
-  Qwen2ForCausalLM: "qwen2",
-  Qwen3ForCausalLM: "qwen3",
-  Gemma2ForCausalLM: "gemma2",
-  Gemma3ForCausalLM: "gemma3",
-  Olmo2ForCausalLM: "olmo2",
-  Phi3ForCausalLM: "phi3",
-};
+/** Keys and tensors of a rotation. */
+export function ropeForm({ theta, dimensions, scaling, scale }: RopeConfig): Pick<GgufForm, "keys" | "extra"> {
+  const base = { "rope.freq_base": float(theta), "rope.dimension_count": whole(dimensions) };
+  if (scaling === null) return { keys: base, extra: [] };
+  if (scaling.type === "llama3") {
+    const plain = ropeFrequencies(dimensions, theta);
+    const scaled = ropeFrequencies(dimensions, theta, scaling);
+    const values = Float32Array.from(plain, (frequency, i) => frequency / (scaled[i] ?? frequency));
+    return { keys: base, extra: [{ name: "rope_freqs.weight", values }] };
+  }
+  if (scaling.type === "yarn") {
+    const { factor, beta_fast: fast, beta_slow: slow, original_max_position_embeddings: original } = scaling;
+    // llama.cpp multiplies by this itself.
+    const attention = scale / (0.1 * Math.log(factor) + 1);
+    const keys = {
+      ...base,
+      "rope.scaling.type": { type: "string", value: "yarn" } as const,
+      "rope.scaling.factor": float(factor),
+      "rope.scaling.original_context_length": whole(original),
+      ...(Math.abs(attention - 1) > 1e-6 && { "rope.scaling.attn_factor": float(attention) }),
+      ...(fast !== 32 && { "rope.scaling.yarn_beta_fast": float(fast) }),
+      ...(slow !== 1 && { "rope.scaling.yarn_beta_slow": float(slow) }),
+    };
+    return { keys, extra: [] };
+  }
+  const { divisors } = scaling;
+  if (typeof divisors === "number") {
+    const linear = { type: "string", value: "linear" } as const;
+    return { keys: { ...base, "rope.scaling.type": linear, "rope.scaling.factor": float(divisors) }, extra: [] };
+  }
+  // llama.cpp takes the long ones beyond the original context, in which alone this model is known.
+  const values = Float32Array.from(divisors);
+  return {
+    keys: { ...base, "rope.scaling.attn_factor": float(scale) },
+    extra: ["rope_factors_long.weight", "rope_factors_short.weight"].map((name) => ({ name, values })),
+  };
+}
 
-/** Null for a family that llama.cpp has not, or that Hone does not map. */
-export function ggufFormOf({
-  architecture: name,
-  layers,
-}: Pick<ModelDefinition, "architecture" | "layers">): GgufForm | null {
-  const { query = 1, size = 1 } = layers[0]?.heads ?? {};
-  const [llama, plain] = [llamaLike[name], plainLike[name]];
-  if (llama !== undefined) return { architecture: llama, names: llamaNames({ head_dim: size }) };
-  if (plain !== undefined) return { architecture: plain, names: plainNames(plain) };
-  if (name === "GPT2LMHeadModel") return { architecture: "gpt2", names: gpt2Names };
-  if (name === "GPTNeoXForCausalLM") return { architecture: "gptneox", names: neoxNames(query, size) };
-  return null;
+/** The context in which the model and llama.cpp compute the same: within it, no window hides a token. */
+export const plainContext = ({ windows, max_position_embeddings: context, rope }: DecoderConfig): number =>
+  Math.min(context, rope.context, ...windows.flatMap((window) => (window === null ? [] : [window])));
+
+/** The form of a decoder of Llama's form; `context` is its longest sequence. */
+export function decoderForm(
+  architecture: string,
+  config: DecoderConfig,
+  names: GgufNames,
+  own: GgufForm["keys"] = {},
+  context: number = plainContext(config),
+): GgufForm {
+  const { keys, extra } = ropeForm(config.rope);
+  return {
+    architecture,
+    names,
+    extra,
+    keys: {
+      block_count: whole(config.num_hidden_layers),
+      context_length: whole(context),
+      embedding_length: whole(config.hidden_size),
+      feed_forward_length: whole(config.intermediate_size),
+      "attention.head_count": whole(config.num_attention_heads),
+      "attention.head_count_kv": whole(config.num_key_value_heads),
+      "attention.key_length": whole(config.head_dim),
+      "attention.value_length": whole(config.head_dim),
+      "attention.layer_norm_rms_epsilon": float(config.rms_norm_eps),
+      vocab_size: whole(config.vocab_size),
+      ...keys,
+      ...own,
+    },
+  };
+}
+
+/** For a family whose queries and keys stand in pairs of neighbours in GGUF. */
+export const llamaForm =
+  <C extends DecoderConfig>(architecture: string, own: (config: C) => GgufForm["keys"] = () => ({})) =>
+  (config: C): GgufForm =>
+    decoderForm(architecture, config, llamaNames(config), own(config));
+
+/** For a family whose queries and keys stand in GGUF as in Hugging Face layout. */
+export const plainForm =
+  <C extends DecoderConfig>(architecture: string, modelType: string = architecture) =>
+  (config: C): GgufForm =>
+    decoderForm(architecture, config, plainNames(modelType));
+
+/** Phi-3: where each pair has a divisor of its own, the file names the context in which that holds. */
+export function phi3Form(config: DecoderConfig): GgufForm {
+  const form = decoderForm("phi3", config, plainNames("phi3"));
+  const original = { "rope.scaling.original_context_length": whole(config.rope.context) };
+  return form.extra.length === 0 ? form : { ...form, keys: { ...form.keys, ...original } };
 }

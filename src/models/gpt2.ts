@@ -11,6 +11,8 @@ import { ConfigError, numbers, parse, sizes } from "./config.ts";
 import { readActivation } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { sameInFile, transposedInFile } from "./fileTensor.ts";
+import { float, whole } from "./ggufForm.ts";
+import { gpt2Names } from "./ggufNames.ts";
 
 const schema = v.object({
   vocab_size: v.optional(sizes.vocabulary, 50_257),
@@ -105,6 +107,20 @@ const embedding = (scope: Scope, { vocabulary, width }: Gpt2Config) => scope.tab
 const architecture: Architecture<Gpt2Config> = {
   name: "GPT2LMHeadModel",
   modelType: "gpt2",
+  gguf: ({ vocabulary, width, layers, heads, positions, hidden, epsilon }) => ({
+    architecture: "gpt2",
+    names: gpt2Names,
+    extra: [],
+    keys: {
+      block_count: whole(layers),
+      context_length: whole(positions),
+      embedding_length: whole(width),
+      feed_forward_length: whole(hidden),
+      "attention.head_count": whole(heads),
+      "attention.layer_norm_epsilon": float(epsilon),
+      vocab_size: whole(vocabulary),
+    },
+  }),
   readConfig,
   facts: (config) => ({
     hiddenSize: config.width,

@@ -10,6 +10,8 @@ import { ConfigError, numbers, parse, sizes } from "./config.ts";
 import { readActivation } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { sameInFile } from "./fileTensor.ts";
+import { float, ropeForm, whole } from "./ggufForm.ts";
+import { neoxNames } from "./ggufNames.ts";
 import { type RopeConfig, readRope, ropeFields, ropeOf } from "./rope.ts";
 
 const schema = v.object({
@@ -114,6 +116,25 @@ const embedding = (scope: Scope, { vocabulary, width }: NeoxConfig) => scope.tab
 const architecture: Architecture<NeoxConfig> = {
   name: "GPTNeoXForCausalLM",
   modelType: "gpt_neox",
+  gguf: ({ vocabulary, width, hidden, layers, heads, epsilon, rope, parallel }) => {
+    const { keys, extra } = ropeForm(rope);
+    return {
+      architecture: "gptneox",
+      names: neoxNames(heads, width / heads),
+      extra,
+      keys: {
+        block_count: whole(layers),
+        context_length: whole(rope.context),
+        embedding_length: whole(width),
+        feed_forward_length: whole(hidden),
+        "attention.head_count": whole(heads),
+        "attention.layer_norm_epsilon": float(epsilon),
+        use_parallel_residual: { type: "bool", value: parallel },
+        vocab_size: whole(vocabulary),
+        ...keys,
+      },
+    };
+  },
   readConfig,
   facts: (config) => ({
     hiddenSize: config.width,

@@ -5,6 +5,7 @@ import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
 import { decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { float, llamaForm } from "./ggufForm.ts";
 
 /** The multipliers. */
 export const graniteOwn = {
@@ -31,6 +32,12 @@ const architecture: Architecture<GraniteConfig> = {
   ...decoderParts(block, graniteFrame),
   name: "GraniteForCausalLM",
   modelType: "granite",
+  gguf: llamaForm("granite", (config) => ({
+    "attention.scale": float(config.attention_multiplier),
+    embedding_scale: float(config.embedding_multiplier),
+    residual_scale: float(config.residual_multiplier),
+    logit_scale: float(config.logits_scaling),
+  })),
   readConfig: (json) =>
     readDecoder(json, { own: graniteOwn, defaults: { context: 2048 }, reads: ["attention_bias", "mlp_bias"] }),
   layers: (config) => decoderLayers(config, () => ({ scoreScale: config.attention_multiplier })),

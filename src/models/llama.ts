@@ -3,6 +3,7 @@
 import { type Architecture, familyOf } from "./architecture.ts";
 import { decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { llamaForm } from "./ggufForm.ts";
 
 export const llamaBlock = preNormBlock(({ attention_bias: bias }) => ({ bias: [bias, bias] }));
 
@@ -14,6 +15,7 @@ const architecture: Architecture<DecoderConfig> = {
   ...decoderParts(llamaBlock),
   name: "LlamaForCausalLM",
   modelType: "llama",
+  gguf: llamaForm("llama"),
   readConfig,
 };
 

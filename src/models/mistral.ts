@@ -3,6 +3,7 @@
 import { type Architecture, familyOf } from "./architecture.ts";
 import { decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder, slidesWithWindow, windowOr4096 } from "./decoderConfig.ts";
+import { llamaForm } from "./ggufForm.ts";
 import { llamaBlock } from "./llama.ts";
 
 const common = {
@@ -28,6 +29,7 @@ export const mistral = familyOf({
   ...common,
   name: "MistralForCausalLM",
   modelType: "mistral",
+  gguf: llamaForm("llama"),
   readConfig: (json) => readDecoder(json, { ...reading, reads: ["sliding_window"] }),
 });
 
@@ -35,5 +37,6 @@ export const ministral = familyOf({
   ...common,
   name: "MinistralForCausalLM",
   modelType: "ministral",
+  gguf: llamaForm("llama"),
   readConfig: (json) => readDecoder(json, { ...reading, reads: ["sliding_window", "layer_types"] }),
 });

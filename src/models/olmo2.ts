@@ -4,6 +4,7 @@ import { gatedMlp, rmsNorm } from "../nn/layers.ts";
 import { type Architecture, type Block, familyOf } from "./architecture.ts";
 import { decoderParts, selfAttention } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { plainForm } from "./ggufForm.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   const { b } = scope;
@@ -27,6 +28,7 @@ const architecture: Architecture<DecoderConfig> = {
   ...decoderParts(block),
   name: "Olmo2ForCausalLM",
   modelType: "olmo2",
+  gguf: plainForm("olmo2"),
   readConfig: (json) =>
     readDecoder(json, { own: {}, defaults: { context: 2048, epsilon: 1e-5 }, reads: ["attention_bias"] }),
 };

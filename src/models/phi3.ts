@@ -5,6 +5,7 @@ import type { Value } from "../onnx/graph.ts";
 import { type Architecture, type Block, familyOf } from "./architecture.ts";
 import { decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder, slidesWithWindow } from "./decoderConfig.ts";
+import { phi3Form } from "./ggufForm.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   const { b } = scope;
@@ -26,6 +27,7 @@ const architecture: Architecture<DecoderConfig> = {
   ...decoderParts(block),
   name: "Phi3ForCausalLM",
   modelType: "phi3",
+  gguf: (config) => phi3Form(config),
   readConfig: (json) =>
     readDecoder(json, {
       own: {},

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { plainForm } from "./ggufForm.ts";
 
 /** Qwen's windows: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
 export const qwenWindows = {
@@ -22,6 +23,7 @@ const architecture: Architecture<DecoderConfig> = {
   ...decoderParts(block),
   name: "Qwen2ForCausalLM",
   modelType: "qwen2",
+  gguf: plainForm("qwen2"),
   readConfig: (json) =>
     readDecoder(json, {
       ...qwenWindows,

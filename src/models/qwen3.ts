@@ -4,6 +4,7 @@ import { headNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { plainForm } from "./ggufForm.ts";
 import { qwenWindows } from "./qwen2.ts";
 
 const block = preNormBlock(({ attention_bias: bias, head_dim: size, rms_norm_eps: epsilon }) => ({
@@ -15,6 +16,7 @@ const architecture: Architecture<DecoderConfig> = {
   ...decoderParts(block),
   name: "Qwen3ForCausalLM",
   modelType: "qwen3",
+  gguf: plainForm("qwen3"),
   readConfig: (json) =>
     readDecoder(json, {
       ...qwenWindows,

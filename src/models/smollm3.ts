@@ -5,6 +5,7 @@ import { type Architecture, familyOf } from "./architecture.ts";
 import { ConfigError } from "./config.ts";
 import { decoderLayers, decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { llamaForm } from "./ggufForm.ts";
 import { llamaBlock } from "./llama.ts";
 
 interface SmolConfig extends DecoderConfig {
@@ -47,6 +48,7 @@ const architecture: Architecture<SmolConfig> = {
   ...decoderParts(llamaBlock),
   name: "SmolLM3ForCausalLM",
   modelType: "smollm3",
+  gguf: llamaForm("smollm3"),
   readConfig,
   layers: (config) => decoderLayers(config, (layer) => (config.rotates[layer] ? {} : { rope: null })),
 };

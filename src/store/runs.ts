@@ -1,6 +1,6 @@
 /** The runs as a topic: list, curves, sizes, deletion with undo, export and import. */
 
-import type { Exported, ExportedArtifacts, ExportedFile, TunedFiles } from "../protocol/engine.ts";
+import type { Exported, ExportedArtifacts, ExportedFile, RunRequest, TunedFiles } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
@@ -47,6 +47,10 @@ export interface RunsActions {
   adapter(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
   /** The trained model of a run's checkpoint as one archive; null is the newest. Rejects as the engine does, and when cancelled. */
   model(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
+  /** A run for other trainers, with a checkpoint; null is the newest. Rejects as the engine does, and when cancelled. */
+  handOver(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
+  /** A recipe before its run, for other trainers. Rejects as the engine does, and when cancelled. */
+  handOverRecipe(request: RunRequest, signal: AbortSignal): Promise<Exported>;
   /** Everything that reproduces the run but its base model, as one file. Rejects as the engine does, and when cancelled. */
   whole(runId: string, signal: AbortSignal): Promise<Exported>;
   /** Requests persistent storage from the browser. */
@@ -272,6 +276,8 @@ export function runsActions(
     artifacts: (runId, signal) => untilDone(client.engine.exportArtifacts(runId, signal)),
     adapter: (runId, checkpoint, signal) => untilDone(client.engine.exportAdapter(runId, checkpoint, signal)),
     model: (runId, checkpoint, signal) => untilDone(client.engine.exportModel(runId, checkpoint, signal)),
+    handOver: (runId, checkpoint, signal) => untilDone(client.engine.exportHandOver(runId, checkpoint, signal)),
+    handOverRecipe: (request, signal) => untilDone(client.engine.handOverRecipe(request, signal)),
     whole: (runId, signal) => untilDone(client.engine.exportRun(runId, signal)),
 
     async requestPersistence() {

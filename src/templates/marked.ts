@@ -1,6 +1,7 @@
 /** A chat template with generation tags, so that transformers derives Hone's mask from the template alone. */
 
 import type { MaskMode } from "./choice.ts";
+import { quoted } from "./source.ts";
 
 /** A template for TRL, with the setting that it needs. */
 export interface MarkedTemplate {
@@ -23,14 +24,17 @@ const withoutTags = (source: string) =>
 /** The names of the wrapper's own variables, which no template uses. */
 const macro = "rendered_by_template";
 
+/** Where an answer ends: before white space at its end, at its very end, or after the first of these tokens in it. */
+type End = "trimmed" | "whole" | { readonly token: string };
+
 /**
  * The answer of message i is what the template adds to messages 0 … i−1 with an answer's header, until the end of message i.
- * `trimmed`: without white space after it. A message with the weight 0 has no tags; nor has any but the last, where `last`.
+ * A message with the weight 0 has no tags; nor has any but the last one, in the mode "last".
  */
-function wrapped(source: string, { trimmed, last }: { readonly trimmed: boolean; readonly last: boolean }): string {
+function wrapped(source: string, end: End, mode: MaskMode): string {
   // Jinja removes a line break after a tag, and one at the end of a template.
   const body = (source.startsWith("\n") ? "\n" : "") + withoutTags(source).replace(/\n$/, "");
-  const isLast = last ? " and loop.index0 == at.last" : "";
+  const isLast = mode === "last" ? " and loop.index0 == at.last" : "";
   return [
     `{% macro ${macro}(messages, add_generation_prompt) %}${body}{% endmacro %}`,
     `{%- set whole = ${macro}(messages, add_generation_prompt) %}`,
@@ -41,7 +45,7 @@ function wrapped(source: string, { trimmed, last }: { readonly trimmed: boolean;
     "{%- for message in messages %}",
     `{%- if message['role'] == 'assistant' and message['weight'] != 0${isLast} %}`,
     `{%- set before = ${macro}(messages[:loop.index0], true) %}`,
-    `{%- set until = ${macro}(messages[:loop.index], false)${trimmed ? ".rstrip()" : ""} %}`,
+    ...untilEnd(end),
     "{%- if until | length > before | length and whole.startswith(until) and until.startswith(before) %}",
     "{{- whole[at.done:before | length] }}",
     "{%- generation %}",
@@ -55,10 +59,25 @@ function wrapped(source: string, { trimmed, last }: { readonly trimmed: boolean;
   ].join("\n");
 }
 
-/** Templates that may give the mask of `mode`, the simplest first; each has to be measured on the rows. */
-export function markedTemplates(source: string, mode: MaskMode): MarkedTemplate[] {
+/** The text until the end of message i: the rendering of the messages up to it, else the first `token` after its beginning. */
+function untilEnd(end: End): string[] {
+  if (typeof end !== "object") {
+    return [`{%- set until = ${macro}(messages[:loop.index], false)${end === "trimmed" ? ".rstrip()" : ""} %}`];
+  }
+  const token = quoted(end.token);
+  return [
+    "{%- set rest = whole[before | length:] %}",
+    `{%- set until = before + (rest.split(${token})[0] + ${token} if ${token} in rest else rest) %}`,
+  ];
+}
+
+/**
+ * Templates that may give the mask of `mode`, the simplest first; each has to be measured on the rows. `stop`: the token that ends
+ * an answer.
+ */
+export function markedTemplates(source: string, mode: MaskMode, stop: string): MarkedTemplate[] {
   if (mode === "everything") return [{ source: hasTags(source) ? withoutTags(source) : source, assistantOnly: false }];
   const own = hasTags(source) && mode === "responses" ? [source] : [];
-  const made = [true, false].map((trimmed) => wrapped(source, { trimmed, last: mode === "last" }));
+  const made = (["trimmed", "whole", { token: stop }] as const).map((end) => wrapped(source, end, mode));
   return [...own, ...made].map((text) => ({ source: text, assistantOnly: true }));
 }

@@ -31,7 +31,7 @@ function sourceOf(choice: TemplateChoice, model: TemplateModel): string {
 }
 
 /** A text as a string literal of Jinja and Python. */
-const quoted = (text: string) =>
+export const quoted = (text: string) =>
   `'${text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t")}'`;
 
 /** Ends with an expression because Jinja removes a line break after a statement, and the next source may begin with one. */

@@ -2,8 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { checkpointTensors } from "../../src/artifacts/method.ts";
-import { readHeader } from "../../src/gguf/read.ts";
-import type { GgufTensor } from "../../src/gguf/types.ts";
+import { encodeBlocks, type WrittenType } from "../../src/gguf/blocks.ts";
+import { readHeader, readNumbers, readTexts } from "../../src/gguf/read.ts";
+import type { GgufData, GgufTensor } from "../../src/gguf/types.ts";
+import { layoutGguf } from "../../src/gguf/write.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { configFromGguf, type GgufConfig } from "../../src/models/fromGguf.ts";
 import { bytesFromMemory } from "../../src/tensor/bytes.ts";
@@ -21,6 +23,13 @@ export interface GgufFamily {
   readonly extra: Readonly<Record<string, string>>;
   /** Ids of transformers and of llama.cpp: seven of the prompt, then the likeliest ones. */
   readonly greedy: readonly number[];
+}
+
+/** A family of the golden file by its name. */
+export function ggufFamily(name: string): GgufFamily {
+  const family = ggufFamilies.find((one) => one.name === name);
+  if (!family) throw new Error(`There is no family ${name}.`);
+  return family;
 }
 
 export const ggufFamilies: readonly GgufFamily[] = JSON.parse(
@@ -81,3 +90,45 @@ function place(
 
 const moved = (i: number, columns: number, rows: ((row: number) => number) | null): number =>
   rows ? rows(Math.floor(i / columns)) * columns + (i % columns) : i;
+
+interface Rewriting {
+  /** The type of the embedding and of a head of its own; that of the layers by default. */
+  readonly tables?: WrittenType;
+  /** Further keys, which replace those of the same name. */
+  readonly keys?: Readonly<Record<string, GgufData>>;
+}
+
+/** The same file with every matrix of whole blocks in another type; all else stays F32. */
+export async function ggufFileIn(
+  family: GgufFamily,
+  type: WrittenType,
+  { tables = type, keys: more = {} }: Rewriting = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await ggufFile(family);
+  const source = bytesFromMemory("small.gguf", file);
+  const { keys, tensors } = await readHeader(source);
+  const data = new Map<string, GgufData>();
+  for (const [key, value] of keys) {
+    if (value.type !== "array") data.set(key, value);
+    else if (value.items === "string") {
+      data.set(key, { type: "array", items: "string", values: await readTexts(source, key, value) });
+    } else if (value.items !== "bool") {
+      data.set(key, { type: "array", items: value.items, values: await readNumbers(source, key, value) });
+    }
+  }
+  const heads = [...tensors.values()].map(({ name, shape }) => {
+    const wanted = /^(?:token_embd|output)\./.test(name) ? tables : type;
+    const fits = shape.length === 2 && (wanted === "F16" || (shape[1] ?? 0) % 32 === 0);
+    return { name, shape, type: fits ? wanted : ("F32" as const) };
+  });
+  for (const [key, value] of Object.entries(more)) data.set(key, value);
+  const layout = layoutGguf(data, heads);
+  const out = new Uint8Array(layout.byteLength);
+  out.set(layout.head);
+  for (const { name, start, type: own, shape } of layout.tensors) {
+    const from = tensors.get(name);
+    const values = new Float32Array(file.slice(from?.start, from?.end).buffer);
+    out.set(encodeBlocks(own as WrittenType, values, shape.at(-1) ?? 1), start);
+  }
+  return out;
+}

@@ -34,9 +34,10 @@ const yamlFile = (name: string, config: Config): OutFile => ({
 const within = (folder: string, files: readonly OutFile[]): OutFile[] =>
   files.map(({ name, content }) => ({ name: `${folder}/${name}`, content }));
 
-const splitOf = (folder: string, split: string, { rows, tokens }: SplitFiles): OutFile[] => [
+const splitOf = (folder: string, split: string, { rows, tokens, weights }: SplitFiles): OutFile[] => [
   { name: `${folder}/rows/${split}.jsonl`, content: rows },
   { name: `${folder}/tokens/${split}.jsonl`, content: tokens },
+  ...(weights ? [{ name: `${folder}/weights/${split}.jsonl`, content: weights }] : []),
 ];
 
 /** In the order of the zip. */

@@ -34,6 +34,8 @@ export interface StageData {
 export interface SplitFiles {
   readonly rows: Blob;
   readonly tokens: Blob;
+  /** Loss weights of the tokens; null where all supervised ones are 1. */
+  readonly weights: Blob | null;
 }
 
 export interface StageRowFiles {
@@ -100,6 +102,7 @@ function splitFiles(
       { type: "application/jsonl" },
     ),
     tokens: linesOf(examples.map(tokensOf)),
+    weights: examples.some(isWeighted) ? linesOf(examples.map(weightsOf)) : null,
   };
 }
 
@@ -114,17 +117,20 @@ function runsOf(lines: readonly number[]): [number, number][] {
   return runs;
 }
 
-/** A row as transformers' collators read it; weights only where one differs from 1. */
-function tokensOf({ ids, mask, weights }: TokenizedExample) {
-  const labels = Array.from(ids, (id, i) => (i > 0 && mask[i] === 1 ? id : -100));
-  const differs = weights.some((weight, i) => mask[i] === 1 && weight !== 1);
-  return {
-    input_ids: [...ids],
-    attention_mask: Array.from(ids, () => 1),
-    labels,
-    ...(differs && { weights: Array.from(weights, (weight, i) => (mask[i] === 1 ? weight : 0)) }),
-  };
-}
+/** A row as transformers' collators read it. */
+const tokensOf = ({ ids, mask }: TokenizedExample) => ({
+  input_ids: [...ids],
+  attention_mask: Array.from(ids, () => 1),
+  labels: Array.from(ids, (id, i) => (i > 0 && mask[i] === 1 ? id : -100)),
+});
+
+/** Whether a supervised token has a loss weight other than 1. */
+export const isWeighted = ({ mask, weights }: TokenizedExample): boolean =>
+  weights.some((weight, i) => mask[i] === 1 && weight !== 1);
+
+const weightsOf = ({ mask, weights }: TokenizedExample) => ({
+  weights: Array.from(weights, (weight, i) => (mask[i] === 1 ? weight : 0)),
+});
 
 /** Lines of one part of a Blob, which the browser may move to the disk. */
 const linesPerPart = 2048;

@@ -191,7 +191,7 @@ function lambdaNote({ weighted }: HandOverFacts, { mixture, sources }: StageFact
     return "λ decides how often Hone draws each row. TRL follows these draws in stage-N/order.jsonl; the others take every row once in an epoch.";
   }
   if (!weighted) return null;
-  return "λ and the rows' own loss weights stand in stage-N/tokens as `weights`. trl/train.py uses them; the others take every label with weight 1.";
+  return "λ and the rows' own loss weights stand in stage-N/weights. trl/train.py uses them in training; the others take every label with weight 1.";
 }
 
 /** The configs of a stage. */

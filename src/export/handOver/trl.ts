@@ -84,9 +84,8 @@ export function trlConfig(facts: HandOverFacts, stage: StageFacts): Config {
 }
 
 /** Settings of `train.py` itself. */
-export function trlScriptConfig({ base, recipe, stages, weighted }: HandOverFacts): Config {
+export function trlScriptConfig({ base, recipe, stages }: HandOverFacts): Config {
   return {
-    weighted,
     base: baseOf(base),
     revision: base.revision,
     dtype: "float32",

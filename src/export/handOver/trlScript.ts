@@ -55,8 +55,7 @@ class Rows(torch.utils.data.Dataset):
         labels = [-100] * size if number == BLANK else row["labels"]
         given = {"input_ids": row["input_ids"], "labels": labels}
         if "weights" in row:
-            weights = row["weights"] or [float(label != -100) for label in labels]
-            given["weights"] = [0.0] * size if number == BLANK else weights
+            given["weights"] = [0.0] * size if number == BLANK else row["weights"]
         return given
 
 
@@ -146,8 +145,11 @@ def load_rows(folder, split, form):
         rows = read_lines(folder / "rows" / f"{split}.jsonl")
         return Dataset.from_list([{"messages": row["messages"]} for row in rows])
     rows = read_lines(folder / "tokens" / f"{split}.jsonl")
-    names = ["input_ids", "labels"] + ["weights"] * (SETTINGS["weighted"] and split == "train")
-    return Dataset.from_list([{name: row.get(name) for name in names} for row in rows])
+    rows = [{"input_ids": row["input_ids"], "labels": row["labels"]} for row in rows]
+    weights = folder / "weights" / f"{split}.jsonl"
+    if split == "train" and weights.exists():
+        rows = [{**row, **weight} for row, weight in zip(rows, read_lines(weights), strict=True)]
+    return Dataset.from_list(rows)
 
 
 def use_tokens_where_others(trainer, folder, validates):

@@ -3,7 +3,6 @@
 import { Button, Group, Text } from "@mantine/core";
 import { type ReactNode, useId, useState } from "react";
 import type { ArtifactFile, Exported } from "../../protocol/engine.ts";
-import type { RunRecord } from "../../run/record.ts";
 import type { Failure } from "../../store/state.ts";
 import { toFailure } from "../../store/state.ts";
 import { bytes } from "../format.ts";
@@ -12,15 +11,15 @@ import { download } from "../runs/download.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { takeAwayWords as words } from "../words/takeAway.ts";
-import { archiveName } from "./fileName.ts";
+import { archiveName, type Named } from "./fileName.ts";
 import classes from "./TakeAway.module.css";
 
 type Taken = Exported & { readonly artifacts?: readonly ArtifactFile[] };
 
 interface ExportCardProps {
-  readonly run: RunRecord;
+  readonly run: Named;
   /** End of the file's name. */
-  readonly kind: "adapter" | "model" | "artifacts" | "run";
+  readonly kind: "adapter" | "model" | "hand-over" | "artifacts" | "run";
   readonly title: string;
   readonly contains: string;
   readonly worksWith: string;

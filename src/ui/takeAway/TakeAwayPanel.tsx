@@ -8,9 +8,11 @@ import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
+import { handOverWords as handOver } from "../words/handOver.ts";
 import { takeAwayWords as words } from "../words/takeAway.ts";
 import { tunedWords } from "../words/tuned.ts";
 import { ExportCard } from "./ExportCard.tsx";
+import { RecipeCard } from "./RecipeCard.tsx";
 import { RecordButton } from "./RecordButton.tsx";
 import classes from "./TakeAway.module.css";
 
@@ -49,6 +51,17 @@ function Cards({ run }: { readonly run: RunRecord }) {
           button={words.model.button[run.recipe.method]}
           refusal={needs}
           make={(signal) => runs.model(run.id, pick.checkpoint, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="hand-over"
+          title={handOver.title}
+          contains={handOver.contains}
+          worksWith={handOver.worksWith}
+          size={words.madeFirst}
+          button={handOver.button}
+          refusal={needs}
+          make={(signal) => runs.handOver(run.id, pick.checkpoint, signal)}
         />
         <ExportCard
           run={run}
@@ -102,6 +115,9 @@ export function TakeAwayPanel() {
           {words.none}
         </Text>
       )}
+      <div className={classes.cards}>
+        <RecipeCard />
+      </div>
     </Panel>
   );
 }

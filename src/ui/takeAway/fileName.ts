@@ -1,10 +1,13 @@
 import type { RunRecord } from "../../run/record.ts";
 
+/** A run, or a recipe that has a name. */
+export type Named = Pick<RunRecord, "id" | "name">;
+
 /** The run's name with only characters that every file system allows; its id if none is left. */
-export function fileName(run: RunRecord): string {
+export function fileName(run: Named): string {
   return run.name.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || run.id;
 }
 
 /** The name of an archive; `step` is its checkpoint's, null for none or several. */
-export const archiveName = (run: RunRecord, kind: string, step: number | null) =>
+export const archiveName = (run: Named, kind: string, step: number | null) =>
   [fileName(run), ...(step === null ? [] : [`step-${step}`]), kind, "zip"].join(".");

@@ -15,7 +15,15 @@ import { tinyConfig } from "../../support/tinyLlama.ts";
 
 const model = defineModel(tinyConfig);
 const shape = { rows: 2, length: 32, supervised: 16 };
-const facts = { parameters: 1e6, in16Bits: false, fits: true, shaderF16: false, storesF16: true, layers: 1 };
+const facts = {
+  parameters: 1e6,
+  in16Bits: false,
+  fits: true,
+  shaderF16: false,
+  storesF16: true,
+  layers: 1,
+  blocks: null,
+};
 const settled = (method: "lora" | "full") => settle(defaultRecipe(method), facts);
 const lora = { ...settled("lora"), lora: { ...defaultRecipe("lora").lora, rank: 8 } };
 const full = settled("full");

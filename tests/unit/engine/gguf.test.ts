@@ -7,17 +7,16 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import { readGguf } from "../../../src/engine/gguf.ts";
-import { decodeBlocks, encodeBlocks, fromStored, type WrittenType } from "../../../src/gguf/blocks.ts";
-import { readHeader, readNumbers, readTexts } from "../../../src/gguf/read.ts";
-import { type GgufData, tensorTypes } from "../../../src/gguf/types.ts";
-import { layoutGguf } from "../../../src/gguf/write.ts";
+import { decodeBlocks, encodeBlocks, fromStored } from "../../../src/gguf/blocks.ts";
+import { readHeader } from "../../../src/gguf/read.ts";
+import { tensorTypes } from "../../../src/gguf/types.ts";
 import { createPieceEncoder } from "../../../src/hub/encode.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { type OpenModel, openModel } from "../../../src/hub/model.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { dequantise } from "../../../src/tensor/blocks.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
-import { type GgufFamily, ggufFamilies, ggufFile, weightsOf } from "../../support/ggufFamilies.ts";
+import { ggufFamilies, ggufFamily, ggufFile, ggufFileIn, weightsOf } from "../../support/ggufFamilies.ts";
 
 const open = (files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<OpenModel> =>
   openModel(
@@ -49,26 +48,20 @@ describe.each(ggufFamilies.map((family) => [family.name, family] as const))("%s"
   });
 });
 
-const familyOf = (name: string): GgufFamily => {
-  const family = ggufFamilies.find((one) => one.name === name);
-  if (!family) throw new Error(`There is no family ${name}.`);
-  return family;
-};
-
 describe("a file's parts", () => {
   it("are config, tokenizer, template and the tokens that end an answer", async () => {
-    const opened = await open({ "small.gguf": await ggufFile(familyOf("qwen2")) });
+    const opened = await open({ "small.gguf": await ggufFile(ggufFamily("qwen2")) });
     expect(opened.config).toMatchObject({ model_type: "qwen2", bos_token_id: 257, eos_token_id: 258 });
     expect(opened.stopIds).toEqual([258]);
     expect(opened.tokenizerConfig).toMatchObject({ bos_token: "<s>", eos_token: "</s>", add_bos_token: false });
     expect(opened.chatTemplate).toBe(null);
     expect(opened.notes).toContain("The file has no chat template.");
     expect(opened.files.map(({ name }) => name)).toEqual(["small.gguf"]);
-    expect(opened.byteLength).toBe(familyOf("qwen2").byteLength);
+    expect(opened.byteLength).toBe(ggufFamily("qwen2").byteLength);
   });
 
   it("are hashed by the header and by the numbers, whatever the file's name", async () => {
-    const file = await ggufFile(familyOf("llama"));
+    const file = await ggufFile(ggufFamily("llama"));
     const hash = await (await open({ "small.gguf": file })).readAll();
     expect(await (await open({ "other name.gguf": file })).readAll()).toBe(hash);
     const changed = file.slice();
@@ -77,42 +70,13 @@ describe("a file's parts", () => {
   });
 });
 
-/** The same file with every matrix of whole blocks in another type; all else stays F32. */
-async function retyped(family: GgufFamily, type: WrittenType): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await ggufFile(family);
-  const source = bytesFromMemory("small.gguf", file);
-  const { keys, tensors } = await readHeader(source);
-  const data = new Map<string, GgufData>();
-  for (const [key, value] of keys) {
-    if (value.type !== "array") data.set(key, value);
-    else if (value.items === "string") {
-      data.set(key, { type: "array", items: "string", values: await readTexts(source, key, value) });
-    } else if (value.items !== "bool") {
-      data.set(key, { type: "array", items: value.items, values: await readNumbers(source, key, value) });
-    }
-  }
-  const heads = [...tensors.values()].map(({ name, shape }) => {
-    const fits = shape.length === 2 && (type === "F16" || (shape[1] ?? 0) % 32 === 0);
-    return { name, shape, type: fits ? type : ("F32" as const) };
-  });
-  const layout = layoutGguf(data, heads);
-  const out = new Uint8Array(layout.byteLength);
-  out.set(layout.head);
-  for (const { name, start, type: own, shape } of layout.tensors) {
-    const from = tensors.get(name);
-    const values = new Float32Array(file.slice(from?.start, from?.end).buffer);
-    out.set(encodeBlocks(own as WrittenType, values, shape.at(-1) ?? 1), start);
-  }
-  return out;
-}
-
 /** Families with every kind of row order; their widths are whole blocks. */
 const wide = ["llama 3.2", "gptneox"];
 
 describe.each(wide)("%s in few bits", (name) => {
   it.each(["F16", "Q8_0", "Q4_0"] as const)("%s has the file's numbers in the model's order", async (type) => {
-    const family = familyOf(name);
-    const opened = await open({ "small.gguf": await retyped(family, type) });
+    const family = ggufFamily(name);
+    const opened = await open({ "small.gguf": await ggufFileIn(family, type) });
     for (const [tensor, values] of weightsOf(family)) {
       const shape = opened.tensors.get(tensor)?.shape ?? [];
       const columns = shape.at(-1) ?? 1;
@@ -131,7 +95,7 @@ describe.each(wide)("%s in few bits", (name) => {
     ["Q4_0", "int4"],
     ["Q4_0", "int8"],
   ] as const)("%s reaches a device in %s byte for byte", async (type, storage) => {
-    const file = await retyped(familyOf(name), type);
+    const file = await ggufFileIn(ggufFamily(name), type);
     const opened = await open({ "small.gguf": file });
     const { tensors } = await readHeader(bytesFromMemory("small.gguf", file));
     const encode = createPieceEncoder();
@@ -176,7 +140,7 @@ describe.each(wide)("%s in few bits", (name) => {
   });
 
   it("widens Q8_0 for a device in 4 bits", async () => {
-    const opened = await open({ "small.gguf": await retyped(familyOf(name), "Q8_0") });
+    const opened = await open({ "small.gguf": await ggufFileIn(ggufFamily(name), "Q8_0") });
     const [tensor] = opened.tensors.keys();
     for await (const piece of opened.devicePieces(tensor ?? "", { storage: "int4" })) expect(piece.dtype).toBe("F32");
   });

@@ -13,7 +13,6 @@ import { layoutGguf } from "../../../src/gguf/write.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import type { ModelDefinition } from "../../../src/models/architecture.ts";
 import { defineModel } from "../../../src/models/define.ts";
-import { ggufFormOf } from "../../../src/models/ggufForm.ts";
 import type { EngineApi, Exported, TunedFiles } from "../../../src/protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
@@ -83,7 +82,7 @@ function ggufOf(model: ModelDefinition, { rank, alpha }: typeof lora, values: Ad
     ["adapter.lora.alpha", { type: "float32", value: alpha }],
   ]);
   const parts = linearsIn(model).flatMap(({ path, shape: [out, width] }) => {
-    const place = ggufFormOf(model)?.names(`${path}.weight`);
+    const place = model.gguf()?.names(`${path}.weight`);
     const [down, up] = [values.get(`${path}.lora_A.weight`), values.get(`${path}.lora_B.weight`)];
     if (!place || !down || !up) return [];
     const turned = new Float32Array(up.length);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { LoadedModel } from "../../../src/engine/library.ts";
-import { modelOfBase, type PrecisionFacts, precisionOf, settle } from "../../../src/engine/precision.ts";
+import { blocksOf, modelOfBase, type PrecisionFacts, precisionOf, settle } from "../../../src/engine/precision.ts";
 import { catalogue } from "../../../src/models/catalogue.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
@@ -14,6 +14,7 @@ const facts: PrecisionFacts = {
   shaderF16: false,
   storesF16: true,
   layers: 2,
+  blocks: null,
 };
 const lora = defaultRecipe("lora");
 
@@ -33,6 +34,58 @@ describe("automatic settings become", () => {
     expect(settled).toEqual({ ...defaultRecipe(method), weights, compute, program: "whole" });
     // A settled recipe does not change any more, whatever the facts are.
     expect(settle(settled, { ...facts, shaderF16: true })).toEqual(settled);
+  });
+});
+
+describe("a GGUF file's own blocks", () => {
+  const wasm = { provider: "wasm", adapter: null } as const;
+  const gpu = { provider: "webgpu", adapter: { shaderF16: false } } as const;
+
+  test.each(["int8", "int4"] as const)("stay in %s, whatever the size of the model", (weights) => {
+    const own = { ...facts, in16Bits: false, parameters: 1e6, blocks: { weights, tables: true } };
+    expect(settle(lora, own).weights).toBe(weights);
+    expect(settle({ ...lora, weights: "float32" }, own).weights).toBe("float32");
+    expect(settle(defaultRecipe("full"), own).weights).toBe("float32");
+  });
+
+  test("leave an embedding of another type in 16 bits, or 32 where the device has none", () => {
+    const settled = settle({ ...lora, weights: "int4" }, facts);
+    expect(precisionOf(settled, wasm, { weights: "int4", tables: true }).embedding).toBe("int8");
+    expect(precisionOf(settled, wasm, { weights: "int4", tables: false }).embedding).toBe("float16");
+    expect(precisionOf(settled, gpu, { weights: "int4", tables: false }).embedding).toBe("float32");
+    // The layers are quantised anew too.
+    expect(precisionOf(settled, wasm, { weights: "int8", tables: false }).embedding).toBe("int8");
+  });
+
+  const layer = "model.layers.0.mlp.up_proj.weight";
+  test.each([
+    [
+      { [layer]: "Q8_0", "model.embed_tokens.weight": "Q8_0" },
+      { weights: "int8", tables: true },
+    ],
+    [
+      { [layer]: "Q4_0", "model.embed_tokens.weight": "Q8_0" },
+      { weights: "int4", tables: true },
+    ],
+    [
+      { [layer]: "Q4_0", "model.layers.1.mlp.up_proj.weight": "Q8_0" },
+      { weights: "int8", tables: true },
+    ],
+    [
+      { [layer]: "Q4_0", "model.embed_tokens.weight": "Q6_K" },
+      { weights: "int4", tables: false },
+    ],
+    [{ [layer]: "Q4_0", "model.layers.1.mlp.up_proj.weight": "Q4_1" }, null],
+    [{ [layer]: "F32", "model.embed_tokens.weight": "Q8_0" }, null],
+  ])("are found in %j", (types, wanted) => {
+    const names: Readonly<Record<string, string>> = { ...types, "model.norm.weight": "F32" };
+    const tensors = new Map(
+      Object.keys(names).map((name) => [name, { shape: name.endsWith("norm.weight") ? [2] : [2, 32] }]),
+    );
+    const opened = { tensors, typeOf: (name: string) => names[name] };
+    const definition = { embeddingTensor: "model.embed_tokens.weight", headTensor: "lm_head.weight" };
+    // The parts of an open model that decide.
+    expect(blocksOf({ definition, opened } as unknown as LoadedModel)).toEqual(wanted);
   });
 });
 
@@ -108,7 +161,11 @@ describe("a base model answers by itself", () => {
     const definition = defineModel(catalogue.find((entry) => entry.id === id)?.config);
     const tensors = new Map([["a", { shape: [2, 2], dtype: "BF16" }]]);
     // The parts of an open model that decide.
-    return { definition, opened: { tensors }, summary: { hash: id, parameters: 1e9 } } as unknown as LoadedModel;
+    return {
+      definition,
+      opened: { tensors, typeOf: () => "BF16" },
+      summary: { hash: id, parameters: 1e9 },
+    } as unknown as LoadedModel;
   };
   const library = { model: async (id: string) => of(id), half: async () => ({ over: 0, lost: 0 }) };
   const wasm = { provider: "wasm", adapter: null } as const;

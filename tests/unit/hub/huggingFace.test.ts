@@ -96,7 +96,7 @@ describe("inspecting", () => {
   const { "tokenizer.json": _, ...withoutTokenizer } = tinyModel();
   it.each([
     ["no weights but a pickle", { ...tinyTexts(), "pytorch_model.bin": jsonBytes({}) }, "only as pytorch_model.bin"],
-    ["GGUF alone", { "model-Q4.gguf": jsonBytes({}) }, "is a GGUF file, made for inference"],
+    ["GGUF alone without its reader", { "model-Q4.gguf": jsonBytes({}) }, "has no config.json, only model-Q4.gguf"],
     ["an adapter", { "adapter_config.json": jsonBytes({}) }, "has an adapter"],
     ["no tokenizer", withoutTokenizer, "has no tokenizer.json"],
     ["another architecture", { ...tinyModel(), "config.json": jsonBytes({ model_type: "gpt2" }) }, '"gpt2" is not'],

@@ -278,12 +278,8 @@ describe("refusals", () => {
       { ...tinyTexts(), "pytorch_model.bin": none },
       "only as pytorch_model.bin, a PyTorch pickle",
     ],
-    [
-      "GGUF beside a config",
-      { ...tinyTexts(), "tiny-q4.gguf": none },
-      "tiny-q4.gguf is a GGUF file, made for inference",
-    ],
-    ["GGUF alone", { "tiny-q4.gguf": none }, "tiny-q4.gguf is a GGUF file, made for inference"],
+    ["GGUF beside a config", { ...tinyTexts(), "tiny-q4.gguf": none }, "has no weights: add model.safetensors"],
+    ["GGUF alone without its reader", { "tiny-q4.gguf": none }, "has no config.json, only tiny-q4.gguf"],
     ["an adapter alone", { "adapter_config.json": none, "adapter_model.safetensors": none }, "has an adapter"],
     [
       "an adapter beside a config",

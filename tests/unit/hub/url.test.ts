@@ -331,11 +331,18 @@ describe("addresses", () => {
     ["just words", '"just words" is no address'],
     ["ftp://host/x/", "is no web address"],
     ["https://me:secret@host.example/x/", "contains a user name or password"],
-    ["https://host.example/model.gguf", "is a GGUF file, made for inference"],
   ])("refuses %s", (address, message) => {
     const refused = () => modelFromAddress(address);
     expect(refused).toThrow(message);
     expect(refused).not.toThrow("secret");
+  });
+
+  it.each([
+    ["https://host.example/a/model.gguf", "model.gguf", "https://host.example/a/model.gguf"],
+    ["https://host.example/a/Model%20Q8_0.GGUF?sign=1", "Model Q8_0.GGUF", "https://host.example/a/Model%20Q8_0.GGUF"],
+    ["https://host.example/a/model.safetensors", undefined, "https://host.example/a/"],
+  ])("knows the GGUF file of %s", (address, file, place) => {
+    expect(modelFromAddress(address)).toMatchObject({ name: "a", file, place });
   });
 
   it("sends the query with every file", async () => {

@@ -3,12 +3,12 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { openArchive } from "../../src/export/openArchive.ts";
-import { stepsOf } from "../../src/run/curves.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { wholeSource } from "../../src/run/source.ts";
-import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
-import { engineHere } from "../../tests/support/engineHere.ts";
+import { openArchive } from "../../../src/export/openArchive.ts";
+import { stepsOf } from "../../../src/run/curves.ts";
+import type { Recipe } from "../../../src/run/recipe.ts";
+import { wholeSource } from "../../../src/run/source.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { engineHere } from "../../../tests/support/engineHere.ts";
 
 /** Steps of the run in Hone; the losses of the first ten are compared. */
 export const compared = 10;
@@ -28,8 +28,8 @@ export interface HandOverCase {
   readonly name: string;
   /** A model's folder. */
   readonly model: string;
-  /** A file of rows; with a run's file they come with it. */
-  readonly data: string | null;
+  /** Files of rows; with a run's file they come with it. */
+  readonly data: readonly string[];
   readonly run: string | null;
   readonly recipe: Recipe | null;
 }
@@ -40,6 +40,8 @@ export interface HandedOver {
   readonly losses: readonly number[];
   /** Step of the checkpoint in the zip; null without one. */
   readonly step: number | null;
+  /** Steps of each stage. */
+  readonly stages: readonly number[];
   readonly notes: readonly string[];
 }
 
@@ -56,8 +58,8 @@ export async function handOver({ name, model, data, run, recipe }: HandOverCase,
   const { hash: modelHash, contextLength } = await engine.openModel({ kind: "files", files: filesIn(model), name });
   const record = await (async () => {
     if (run !== null) return (await engine.importRun(new File([readFileSync(run)], "run.zip"))).record;
-    if (recipe === null || data === null) throw new Error(`${name} has no recipe or no rows.`);
-    const { sources } = await here.data.open([new File([readFileSync(data)], basename(data))]);
+    if (recipe === null || data.length === 0) throw new Error(`${name} has no recipe or no rows.`);
+    const { sources } = await here.data.open(data.map((file) => new File([readFileSync(file)], basename(file))));
     const linears = (await engine.modelDetails(modelHash)).linears;
     const maxLength = Math.min(recipe.maxLength, contextLength);
     const settings = { ...recipe, maxLength, lora: { ...recipe.lora, targets: linears } };
@@ -80,7 +82,8 @@ export async function handOver({ name, model, data, run, recipe }: HandOverCase,
   }
   symlinkSync(model, join(folder, "base"));
   const curves = await engine.curvesOf(record.id);
-  return { folder, losses: stepsOf(curves.steps).map(({ loss }) => loss), step, notes };
+  const stages = record.stages.map((stage) => stage.steps);
+  return { folder, losses: stepsOf(curves.steps).map(({ loss }) => loss), step, stages, notes };
 }
 
 /** The recipe of a case without a file: a few steps with every kind of setting that changes them. */
@@ -97,8 +100,20 @@ export interface HandOverVerdict {
   readonly faults: readonly string[];
 }
 
+/** The stage of the step after `step`, from 1. */
+function stageAt(stages: readonly number[], step: number): number {
+  const ends = stages.map((_, i) => stages.slice(0, i + 1).reduce((sum, planned) => sum + planned, 0));
+  return (
+    1 +
+    Math.max(
+      0,
+      ends.findIndex((end) => step < end),
+    )
+  );
+}
+
 /** Runs the zip's own scripts. */
-export function runThere(python: string, name: string, { folder, losses, step }: HandedOver): HandOverVerdict {
+export function runThere(python: string, name: string, { folder, losses, step, stages }: HandedOver): HandOverVerdict {
   const faults: string[] = [];
   const call = (what: string, args: readonly string[]) => {
     const { status, stdout, stderr } = spawnSync(python, args, {
@@ -110,7 +125,7 @@ export function runThere(python: string, name: string, { folder, losses, step }:
     return status === 0;
   };
   const train = (what: string, args: readonly string[]): number[] => {
-    const file = `losses-${args.length}.json`;
+    const file = `losses${args.join("")}.json`;
     const done = call(what, ["trl/train.py", "--losses", file, ...args]);
     return done ? JSON.parse(readFileSync(join(folder, file), "utf8")) : [];
   };
@@ -120,11 +135,26 @@ export function runThere(python: string, name: string, { folder, losses, step }:
   call("LLaMA-Factory's first batch", ["check_batch.py", "--prepared", "llamafactory/tokens/stage-1"]);
   const apart = (theirs: readonly number[], from: number) =>
     theirs.map((loss, i) => Math.abs(loss - (losses[from + i] ?? Number.NaN)));
-  const begun = apart(train("training from the beginning", ["--steps", String(compared)]), 0);
+  const begun: number[] = [];
+  for (const [index, planned] of stages.entries()) {
+    const from = stages.slice(0, index).reduce((sum, one) => sum + one, 0);
+    const count = Math.min(planned, compared);
+    const args = ["--stage", String(index + 1), "--steps", String(count)];
+    const theirs = train(`stage ${index + 1} from its beginning`, args);
+    if (theirs.length !== count) faults.push(`stage ${index + 1} has ${theirs.length} losses instead of ${count}`);
+    begun.push(...apart(theirs, from));
+    // A later stage goes on from the whole stage before it.
+    if (count < planned) break;
+  }
   const [first = null] = begun;
   const largest = begun.length > 0 ? Math.max(...begun) : null;
   const [continued = null] =
-    step === null ? [] : apart(train("going on", ["--from-step", String(step), "--steps", "2"]), step);
+    step === null
+      ? []
+      : apart(
+          train("going on", ["--stage", String(stageAt(stages, step)), "--from-step", String(step), "--steps", "2"]),
+          step,
+        );
   const within = (what: string, value: number | null, most: number) => {
     if (value !== null && !(value <= most)) faults.push(`${what} differs by ${value.toExponential(1)}`);
   };
