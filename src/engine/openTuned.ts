@@ -24,6 +24,7 @@ import { modelOfRequest } from "./precision.ts";
 import type { TrainedTensor } from "./trained.ts";
 import { createTrainedHash } from "./trainedHash.ts";
 import { readTunedModel } from "./tunedModel.ts";
+import { tokensNote } from "./tunedTokens.ts";
 
 /** The trained weights of another tool, checked against the base model. */
 export interface TunedWeights {
@@ -67,7 +68,11 @@ export async function openTuned(
     file: folder.name,
     hash: await hash.finish(),
     baseModel: weights.baseModel,
-    notes: [...baseNote(weights.baseModel, model.summary.name), ...weights.notes],
+    notes: [
+      ...baseNote(weights.baseModel, model.summary.name),
+      ...weights.notes,
+      ...(await tokenizerNotes(folder, model, signal)),
+    ],
   };
   const { runs } = await storage.runs.list();
   const twin = runs.find((run) => run.model.hash === model.summary.hash && run.origin?.hash === origin.hash);
@@ -173,6 +178,17 @@ async function templateOf(
   const { text } = await readChatTemplates(files, tokenizerConfig, options);
   if (text === null) return null;
   return text === opened.chatTemplate ? { kind: "model" } : { kind: "custom", source: text };
+}
+
+async function tokenizerNotes(
+  { files }: TunedFolder,
+  { opened }: LoadedModel,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const source = await openOptional(files, "tokenizer.json", signal ? { signal } : {});
+  if (source instanceof ModelError) return [];
+  const note = tokensNote((await readJson(source, signal)).value, opened.tokenizerJson);
+  return note === null ? [] : [note];
 }
 
 /** A name of the base model that is not the open model's: a folder's name or an id may differ for the same model. */

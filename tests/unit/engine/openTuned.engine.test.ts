@@ -236,6 +236,23 @@ test("a whole model answers as the run that wrote it", async () => {
   expect(await evaluationOf(next.id, 0)).toBe(await evaluationOf(run.id, 6));
 }, 120_000);
 
+test("a trainer's checkpoint without a tokenizer opens; another tokenizer is noted", async () => {
+  const files = await unpacked(await engine.exportModel(runOf("full").id, null));
+  const { "tokenizer.json": tokenizer, "tokenizer_config.json": _, "chat_template.jinja": __, ...rest } = files;
+  for (const { id, origin } of await engine.listRuns()) if (origin) await engine.deleteRun(id);
+  const bare = await engine.openTuned(asTuned(rest));
+  expect(bare).toMatchObject({ added: true, notes: [], record: { recipe: { template } } });
+  await engine.deleteRun(bare.record.id);
+  const json = JSON.parse(new TextDecoder().decode(tokenizer));
+  const added = { ...json.added_tokens[0], id: 9999, content: "<tool>", special: true };
+  const other = new TextEncoder().encode(JSON.stringify({ ...json, added_tokens: [...json.added_tokens, added] }));
+  const adapter = await unpacked(await engine.exportAdapter(runOf("lora").id, null));
+  const { notes } = await engine.openTuned(asTuned({ ...adapter, "tokenizer.json": other }));
+  expect(notes).toEqual([
+    expect.stringMatching(/^Its tokenizer has tokens that .* lacks, or under other ids \(<tool>\)/),
+  ]);
+}, 120_000);
+
 describe("refused, and nothing is stored", () => {
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const rows: [string, (adapter: Record<string, Uint8Array>, model: Record<string, Uint8Array>) => object, RegExp][] = [
