@@ -18,6 +18,7 @@ import type { Storage } from "../storage/storage.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { initialState } from "../training/state.ts";
 import type { Library, LoadedModel } from "./library.ts";
 import { modelOfRequest } from "./precision.ts";
@@ -65,9 +66,9 @@ export async function openTuned(
   });
   const origin: RunOrigin = {
     format: folder.format,
-    file: folder.name,
+    file: cut(folder.name, longestName),
     hash: await hash.finish(),
-    baseModel: weights.baseModel,
+    baseModel: weights.baseModel === null ? null : cut(weights.baseModel, longestName),
     notes: [
       ...baseNote(weights.baseModel, model.summary.name),
       ...weights.notes,
@@ -92,7 +93,7 @@ export async function openTuned(
   const now = new Date().toISOString();
   const record: RunRecord = {
     id: crypto.randomUUID(),
-    name: folder.name,
+    name: origin.file,
     note: "",
     createdAt: now,
     updatedAt: now,
@@ -136,6 +137,9 @@ export async function openTuned(
   );
   return { record, added: true, notes: origin.notes };
 }
+
+/** Characters of a name from foreign files. */
+const longestName = 200;
 
 const loraOf = ({ rank, alpha, targets }: Extract<Method, { kind: "lora" }>) => ({ rank, alpha, targets });
 
@@ -200,5 +204,5 @@ function baseNote(named: string | null, own: string): string[] {
       .at(-1)
       ?.toLowerCase();
   if (named === null || last(named) === last(own)) return [];
-  return [`Its files name the base model ${named}; it is open on ${own}, whose layers have the same shapes.`];
+  return [`Its files name the base model ${cut(named)}; it is open on ${cut(own)}, whose layers have the same shapes.`];
 }

@@ -3,8 +3,11 @@
  * the start of the next run), and the hash of the same weights.
  */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { unzipSync, zipSync } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
+import { goldenFolder } from "../../../scripts/oracle/adapters.ts";
 import { linearsIn } from "../../../src/artifacts/method.ts";
 import type { AdapterTensors } from "../../../src/export/combinePairs.ts";
 import { noBase, readAdapter } from "../../../src/export/readAdapter.ts";
@@ -21,6 +24,7 @@ import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
+import { smallFamilies, smallFolder } from "../../support/smallFamilies.ts";
 import { asFiles, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const template = { kind: "built-in", name: "hone" } as const;
@@ -234,6 +238,46 @@ test("a whole model answers as the run that wrote it", async () => {
   const next = await engine.startRun({ ...request, from: { runId: record.id, checkpoint: null } });
   expect(next.start?.hash).toBe(record.origin?.hash);
   expect(await evaluationOf(next.id, 0)).toBe(await evaluationOf(run.id, 6));
+}, 120_000);
+
+test("ranks that were filled with zeros stay so in training, and the rest is trained", async () => {
+  const { engine: other, data } = await engineHere(nodeEntries);
+  await other.start("wasm");
+  const model = await other.openModel({
+    kind: "files",
+    files: asFiles(smallFolder(smallFamilies.Llama ?? {})),
+    name: "small",
+  });
+  const folder = join(goldenFolder, "ranks");
+  const names = ["adapter_config.json", "adapter_model.safetensors"];
+  const golden = Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]));
+  const { record } = await other.openTuned({ ...asTuned(golden), modelHash: model.hash });
+  const next = await other.startRun({
+    name: "further",
+    modelHash: model.hash,
+    sources: [await takeIn(data, tinyRows())],
+    recipe: recipeWith(recipe, { lora: record.recipe.lora, steps: 3, weightDecay: 0.1 }),
+    from: { runId: record.id, checkpoint: null },
+  });
+  expect(next.status).toBe("finished");
+  const numbersOf = async (id: string) => {
+    const files = await unpacked(await other.exportAdapter(id, null));
+    const sources = Object.entries(files).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
+    return (await readAdapter(modelFromSources("adapter", sources), defineModel(smallFamilies.Llama), noBase)).tensors;
+  };
+  const [before, after] = [await numbersOf(record.id), await numbersOf(next.id)];
+  // Rank 2 of 6, by the golden's rank_pattern.
+  const [a, b] = ["A", "B"].map((side) => `model.layers.1.self_attn.q_proj.lora_${side}.weight`) as [string, string];
+  const width = (before.get(a)?.length ?? 0) / 6;
+  expect(
+    after
+      .get(a)
+      ?.subarray(2 * width)
+      .every((value) => value === 0),
+  ).toBe(true);
+  expect(after.get(b)?.every((value, i) => i % 6 < 2 || value === 0)).toBe(true);
+  expect(after.get(a)?.subarray(0, 2 * width)).not.toEqual(before.get(a)?.subarray(0, 2 * width));
+  expect(after.get(b)).not.toEqual(before.get(b));
 }, 120_000);
 
 test("a trainer's checkpoint without a tokenizer opens; another tokenizer is noted", async () => {
