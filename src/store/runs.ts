@@ -251,9 +251,14 @@ export function runsActions(
 
     async openTuned(files) {
       const modelHash = store.getState().model.selected;
-      if (modelHash === null || facts().tuned.opening) return;
-      opening = new AbortController();
       const set = (tuned: RunsFacts["tuned"]) => patch(context, "runs", { tuned });
+      if (facts().tuned.opening) return;
+      if (modelHash === null) {
+        const message =
+          "No base model is chosen: choose the model that was tuned under Model, then open these files again.";
+        return set({ opening: false, opened: null, failure: { name: "NoModel", message } });
+      }
+      opening = new AbortController();
       set({ opening: true, opened: null, failure: null });
       try {
         await ensureOpen(modelHash, opening.signal);
