@@ -4,6 +4,8 @@
  * page's text.
  */
 
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import type { BrowserContext, Page, Route } from "playwright";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { enterStep, openStudio } from "../../scripts/harness/studio.ts";
@@ -138,6 +140,13 @@ test("a GGUF file is chosen among several, fetched alone, and another one opens 
   expect(await choice.inputValue()).toBe("small-Q8_0.gguf");
   await choice.selectOption("small-Q4_0.gguf");
   await expect.poll(() => found.getByLabel("GGUF file, one of 2").inputValue()).toBe("small-Q4_0.gguf");
+  // Evaluated by the debugger: the page's policy allows no such script.
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  const violations = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import("axe-core") };
+    return (await axe.run("[data-testid=inspection]")).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  });
+  expect(violations).toEqual([]);
   await found.getByRole("button", { name: /^Fetch/ }).click();
   const selected = page.getByLabel("Train this model").locator("option:checked");
   await expect.poll(() => selected.textContent(), { timeout: 60_000 }).toBe("owner/small-GGUF");
