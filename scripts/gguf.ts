@@ -5,7 +5,7 @@
  * command; skipped where node-llama-cpp is missing.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,6 +28,13 @@ const gemma3 = {
   query_pre_attn_scalar: smallFamilies["Gemma 3"]?.head_dim,
 };
 
+/** The small models' tokenizer has a pattern of its own; llama.cpp knows GPT-2's. */
+function splitAsGpt2(path: string): void {
+  const pre_tokenizer = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+  const json = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...json, pre_tokenizer }));
+}
+
 function everyModel(place: string): [string, string][] {
   const shared = join(projectRoot, "..", "shared", "models");
   const given = existsSync(shared) ? readdirSync(shared).sort() : [];
@@ -39,6 +46,7 @@ function everyModel(place: string): [string, string][] {
       const folder = join(place, name);
       mkdirSync(folder);
       for (const [file, content] of Object.entries(smallFolder(config))) writeFileSync(join(folder, file), content);
+      splitAsGpt2(join(folder, "tokenizer.json"));
       return [`small ${name}`, folder];
     }),
   ];
