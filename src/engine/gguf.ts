@@ -4,7 +4,7 @@ import { tensorsOfConfig } from "../artifacts/method.ts";
 import type { GgufValue } from "../gguf/types.ts";
 import type { GgufFile, GgufModel } from "../hub/gguf.ts";
 import { configFromGguf } from "../models/fromGguf.ts";
-import { quote } from "../tensor/quote.ts";
+import { cut, quote } from "../tensor/quote.ts";
 import { type GgufTokenizer, tokenizerFromGguf, tokenTypes } from "../tokenizer/fromGguf.ts";
 
 /** Throws an error that names key or tensor for a model that Hone cannot train. */
@@ -30,8 +30,17 @@ export async function readGguf(file: GgufFile): Promise<GgufModel> {
     generationConfig: ids,
     parts: partsOf(config, names, new Set(tensors.keys())),
     inConfig,
-    notes: [...notes, ...(template ? [] : ["The file has no chat template."])],
+    notes: [...notes, ...templateNotes(keys)],
   };
+}
+
+/** Names the templates besides the default one, which llama.cpp's converter writes for tools. */
+function templateNotes(keys: ReadonlyMap<string, GgufValue>): string[] {
+  const prefix = "tokenizer.chat_template.";
+  const others = [...keys.keys()].flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+  return others.length === 0
+    ? []
+    : [`The file has further chat templates, which Hone does not use: ${cut(others.join(", "), 80)}.`];
 }
 
 type Names = Awaited<ReturnType<typeof configFromGguf>>["names"];

@@ -65,6 +65,52 @@ export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
   };
 }
 
+/**
+ * The same bytes; a part that was read once is not requested again, up to `limit` bytes of memory: a header is read twice, for
+ * its places and for its texts.
+ */
+export function cacheParts(source: ByteSource, limit: number): ByteSource {
+  const parts: { readonly start: number; readonly bytes: Uint8Array<ArrayBuffer> }[] = [];
+  let cached = 0;
+  /** The bytes from `start` on that a part has; empty for none. */
+  const known = (start: number, end: number) => {
+    const part = parts.find((one) => one.start <= start && start < one.start + one.bytes.length);
+    return part ? part.bytes.subarray(start - part.start, end - part.start) : new Uint8Array(0);
+  };
+  return {
+    name: source.name,
+    byteLength: source.byteLength,
+    async slice(start, end, signal) {
+      signal?.throwIfAborted();
+      requireRange(source, start, end);
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      for (let at = start; at < end; ) {
+        let piece = known(at, end);
+        if (piece.length === 0) {
+          // Up to the next part that is known.
+          const next = parts.reduce((least, part) => (part.start > at ? Math.min(least, part.start) : least), end);
+          piece = await source.slice(at, next, signal);
+          if (cached + piece.length <= limit) {
+            parts.push({ start: at, bytes: piece });
+            cached += piece.length;
+          }
+        }
+        pieces.push(piece);
+        at += piece.length;
+      }
+      const [only, ...others] = pieces;
+      if (only && others.length === 0) return only;
+      const bytes = new Uint8Array(end - start);
+      let at = 0;
+      for (const piece of pieces) {
+        bytes.set(piece, at);
+        at += piece.length;
+      }
+      return bytes;
+    },
+  };
+}
+
 /** The same bytes, read whole at the first slice and cached in memory: for small files that are read more than once. */
 export function cacheWhole<Source extends ByteSource>(source: Source): Source {
   let whole: Promise<Uint8Array<ArrayBuffer>> | null = null;

@@ -9,6 +9,7 @@ import { type AnyTensorType, GgufError, type GgufTensor, type GgufValue, tensorT
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
+import { cacheParts } from "./bytes.ts";
 import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
 import type { ModelFiles } from "./files.ts";
 import { type GgufChoice, ggufChoices, isGguf, partsOf } from "./ggufFiles.ts";
@@ -59,8 +60,20 @@ export interface OpenGguf {
   readonly notes: readonly string[];
 }
 
+/** Bytes of a header from a network in memory while it is read; the largest published ones have about 20 million. */
+const mostCached = 64 * 2 ** 20;
+
 /** Numbers of a tensor that becomes a part of the config, as the divisors of frequencies. */
 const mostInConfig = 100_000;
+
+/** As `chooseGguf`; also knows one local file by its first bytes, as Ollama's files have no ending. */
+export async function findGguf(files: ModelFiles, options: OpenOptions): Promise<GgufChoice | null> {
+  const [only, ...others] = files.listing ?? [];
+  if (files.origin !== null || only === undefined || others.length > 0 || isGguf(only)) return chooseGguf(files);
+  const source = await files.open(only, options);
+  const first = await source.slice(0, Math.min(4, source.byteLength), options.signal);
+  return String.fromCharCode(...first) === "GGUF" ? { name: only, files: [only] } : null;
+}
 
 /** The GGUF model of these files; null for files in Hugging Face layout, which come first where a folder has both. */
 export function chooseGguf({ listing, file }: ModelFiles): GgufChoice | null {
@@ -84,8 +97,10 @@ export async function openGguf(
   const { signal } = options;
   const sources = await openParts(files, choice, options);
   const headers: GgufHeader[] = [];
-  for (const source of sources) headers.push(await named(source.name, signal, () => readHeader(source, signal)));
-  const [source, header] = [sources[0], headers[0]];
+  // Local files are read again for less than a copy costs.
+  const headed = sources.map((one) => (files.origin === null ? one : cacheParts(one, mostCached)));
+  for (const one of headed) headers.push(await named(one.name, signal, () => readHeader(one, signal)));
+  const [source, header] = [headed[0], headers[0]];
   if (!source || !header) throw new ModelError(`${cut(files.place, 120)} has no GGUF file.`);
   requireSplit(header, choice);
   const places = allTensors(sources, headers);
@@ -252,14 +267,14 @@ function typeNotes(places: readonly GgufPlace[], wide: number): readonly string[
   const blocks = places.filter(({ type }) => tensorTypes[type].size > 1);
   if (blocks.length === 0) return [];
   const others = blocks.filter(({ type }) => type !== "Q8_0" && type !== "Q4_0");
-  const list = Array.from(counts, ([type, count]) => `${count} as ${type}`).join(", ");
-  const megabytes = `${Math.round(wide / 1e6)} MB`;
+  const list = Array.from(counts, ([type, count]) => `${count} in ${type}`).join(", ");
+  const megabytes = `${(wide / 1e6).toFixed(wide < 1e7 ? 1 : 0)} MB`;
   const kinds = [...new Set(others.map(({ type }) => type))].join(", ");
   const widenedNote =
     others.length === 0
       ? `Frozen weights keep these blocks; in 32 bits all weights take ${megabytes}.`
       : `Those in ${kinds} are widened: in 32 bits all weights take ${megabytes}.`;
-  return [`The file stores ${list}. ${widenedNote}`];
+  return [`Tensors of the file: ${list}. ${widenedNote}`];
 }
 
 const encoder = new TextEncoder();

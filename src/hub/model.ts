@@ -15,7 +15,7 @@ import { type Expect, expectedTensors, type ModelTensor } from "./expected.ts";
 import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
 import type { ModelFiles } from "./files.ts";
 import { findNotFinite, positionOf } from "./finite.ts";
-import { chooseGguf, openGguf, type ReadGguf } from "./gguf.ts";
+import { findGguf, openGguf, type ReadGguf } from "./gguf.ts";
 import { isGgufWeights } from "./ggufWeights.ts";
 import { createModelHash } from "./hash.ts";
 import { type HeadCheck, matchModel } from "./matched.ts";
@@ -115,7 +115,7 @@ export async function openModel(
   const { signal } = options;
   const notes = new Set<string>();
   const opening: OpenOptions = { ...options, onNote: (note) => notes.add(note) };
-  const choice = read ? chooseGguf(given) : null;
+  const choice = read ? await findGguf(given, opening) : null;
   const gguf = read && choice ? await openGguf(given, choice, read, opening) : null;
   const files = gguf?.files ?? given;
   const opened: ByteSource[] = [];

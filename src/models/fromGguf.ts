@@ -203,9 +203,14 @@ const gemmaScale = (largest: number, { num_hidden_layers, hidden_size, num_atten
 
 const gemmaFields = { hidden_activation: "gelu_pytorch_tanh", attention_bias: false } as const;
 
+/** More layers are refused as a config. */
+const mostLayers = 1024;
+
 /** Whether each layer has the window: all but the last of each `period`. */
 const slidingLayers = (layers: number, period: number): string[] =>
-  Array.from({ length: layers }, (_, layer) => ((layer + 1) % period === 0 ? "full_attention" : "sliding_attention"));
+  Array.from({ length: Math.min(layers, mostLayers) }, (_, layer) =>
+    (layer + 1) % period === 0 ? "full_attention" : "sliding_attention",
+  );
 
 const gpt2Config: Read = async (keys, tensors) => {
   const width = keys.required("embedding_length");
@@ -260,6 +265,9 @@ const phi3Config: Read = async (keys, tensors) => {
   const scaled = has(tensors, short) && has(tensors, long);
   const theta = keys.number("rope.freq_base") ?? 10_000;
   const list = async (name: string) => Array.from(await tensors.values(name), shortest);
+  const type = keys.text("rope.scaling.type") ?? "none";
+  if (type !== "none" && type !== "longrope")
+    throw ggufRefusal("phi3.rope.scaling.type", `is ${quote(type)}, not longrope`);
   // llama.cpp reads a window and does not use it.
   keys.number("attention.sliding_window");
   const config = {

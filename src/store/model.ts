@@ -1,6 +1,6 @@
 /** The model as a topic: inspection, download, opening and choice. */
 
-import type { ModelSource, ModelSummary } from "../protocol/engine.ts";
+import type { ModelSource, ModelSummary, RemoteSource } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingSource } from "./seedling.ts";
 import { type LookupFacts, type ModelFacts, toFailure } from "./state.ts";
@@ -20,6 +20,8 @@ export interface ModelActions {
   remove(hash: string): Promise<void>;
   /** Inspects the model of a Hugging Face id or address; aborts an earlier inspection. */
   inspect(text: string): Promise<void>;
+  /** Inspects another GGUF model of the folder that was inspected. */
+  inspectFile(file: string): Promise<void>;
   /** Aborts the inspection, or clears its result. */
   dismiss(): void;
   /** Fetches and selects the inspected model, and requests persistent storage. */
@@ -88,6 +90,19 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
     }
   };
 
+  const inspect = async (source: RemoteSource) => {
+    inspection?.abort();
+    const mine = new AbortController();
+    inspection = mine;
+    patch(context, "model", { lookup: { ...nothingFound, looking: true } });
+    try {
+      const found = await client.engine.inspectModel(source, mine.signal);
+      if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, found } });
+    } catch (thrown) {
+      if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, failure: toFailure(thrown) } });
+    }
+  };
+
   const dismiss = () => {
     inspection?.abort();
     inspection = null;
@@ -145,17 +160,10 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       }
     },
 
-    async inspect(text) {
-      inspection?.abort();
-      const mine = new AbortController();
-      inspection = mine;
-      patch(context, "model", { lookup: { ...nothingFound, looking: true } });
-      try {
-        const found = await client.engine.inspectModel({ kind: "url", base: text }, mine.signal);
-        if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, found } });
-      } catch (thrown) {
-        if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, failure: toFailure(thrown) } });
-      }
+    inspect: (text) => inspect({ kind: "url", base: text }),
+    async inspectFile(file) {
+      const source = facts().lookup.found?.source;
+      if (source?.kind === "hub") await inspect({ ...source, file });
     },
     dismiss,
     async fetchFound() {

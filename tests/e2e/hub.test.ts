@@ -4,9 +4,12 @@
  * page's text.
  */
 
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import type { BrowserContext, Page, Route } from "playwright";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { enterStep, openStudio } from "../../scripts/harness/studio.ts";
+import { ggufFamily, ggufFileIn } from "../support/ggufFamilies.ts";
 import { answerAsHub, type HubModels, partOf, sha } from "../support/hub.ts";
 import { sizedModel } from "../support/tinyLlama.ts";
 import { oneProfile, watch } from "./tab.ts";
@@ -19,14 +22,14 @@ const total = Object.values(files).reduce((sum, { length }) => sum + length, 0);
 const megabytes = `${(total / 1e6).toFixed(1)} MB`;
 
 /** Answers for the hub; `sent` counts bytes of files, and after `cut` of them the router sends nothing more. */
-async function playHub(context: BrowserContext) {
+async function playHub(context: BrowserContext, others: HubModels = {}) {
   const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, requested: [] as string[] };
   const headers = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Expose-Headers": "X-Error-Code, Content-Range, ETag",
   };
-  const models: HubModels = { "owner/name": { files }, "owner/gated": { files: {}, gated: "manual" } };
+  const models: HubModels = { "owner/name": { files }, "owner/gated": { files: {}, gated: "manual" }, ...others };
   await context.route("https://huggingface.co/**", async (route: Route) => {
     const request = route.request();
     const path = new URL(request.url()).pathname;
@@ -123,4 +126,35 @@ test("gated and missing models are explained, and no file of them is fetched", a
   await lookup(page, "owner/none");
   await alert.filter({ hasText: 'no public model "owner/none" (401)' }).waitFor();
   expect(hub.sent).toBe(0);
+});
+
+test("a GGUF file is chosen among several, fetched alone, and another one opens from disk", async () => {
+  const family = ggufFamily("llama 3.2");
+  const bytes = { Q8_0: await ggufFileIn(family, "Q8_0"), Q4_0: await ggufFileIn(family, "Q4_0") };
+  const small = { "small-Q8_0.gguf": bytes.Q8_0, "small-Q4_0.gguf": bytes.Q4_0 };
+  const hub = await playHub(profile(), { "owner/small-GGUF": { files: small } });
+  const page = await openTab();
+  await lookup(page, "owner/small-GGUF");
+  const found = page.getByTestId("inspection");
+  const choice = found.getByLabel("GGUF file, one of 2");
+  expect(await choice.inputValue()).toBe("small-Q8_0.gguf");
+  await choice.selectOption("small-Q4_0.gguf");
+  await expect.poll(() => found.getByLabel("GGUF file, one of 2").inputValue()).toBe("small-Q4_0.gguf");
+  // Evaluated by the debugger: the page's policy allows no such script.
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  const violations = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import("axe-core") };
+    return (await axe.run("[data-testid=inspection]")).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  });
+  expect(violations).toEqual([]);
+  await found.getByRole("button", { name: /^Fetch/ }).click();
+  const selected = page.getByLabel("Train this model").locator("option:checked");
+  await expect.poll(() => selected.textContent(), { timeout: 60_000 }).toBe("owner/small-GGUF");
+  await page.getByText(/Tensors of the file: \d+ in Q4_0/).waitFor();
+  expect(hub.requested.filter((path) => path.includes("Q8_0.gguf")).length).toBe(1);
+
+  const file = { name: "from disk.gguf", mimeType: "application/octet-stream", buffer: Buffer.from(bytes.Q8_0) };
+  await page.getByLabel("Model files").setInputFiles([file]);
+  await expect.poll(() => selected.textContent(), { timeout: 60_000 }).toBe("from disk");
+  await page.getByText(/Tensors of the file: \d+ in Q8_0/).waitFor();
 });

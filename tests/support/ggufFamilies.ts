@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { checkpointTensors } from "../../src/artifacts/method.ts";
-import { encodeBlocks, type WrittenType } from "../../src/gguf/blocks.ts";
+import { encodeBlocks, type WrittenType, writtenTypes } from "../../src/gguf/blocks.ts";
 import { readHeader, readNumbers, readTexts } from "../../src/gguf/read.ts";
-import type { GgufData, GgufTensor } from "../../src/gguf/types.ts";
+import type { GgufData, GgufTensor, TensorHead } from "../../src/gguf/types.ts";
 import { layoutGguf } from "../../src/gguf/write.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { configFromGguf, type GgufConfig } from "../../src/models/fromGguf.ts";
@@ -96,14 +96,28 @@ interface Rewriting {
   readonly tables?: WrittenType;
   /** Further keys, which replace those of the same name. */
   readonly keys?: Readonly<Record<string, GgufData>>;
+  /** The tensor's head in the file; null leaves it out. */
+  readonly change?: (tensor: TensorHead) => TensorHead | null;
+  /** Tensors of the first of two parts; absent for one file. */
+  readonly first?: number;
 }
 
 /** The same file with every matrix of whole blocks in another type; all else stays F32. */
 export async function ggufFileIn(
   family: GgufFamily,
   type: WrittenType,
-  { tables = type, keys: more = {} }: Rewriting = {},
+  rewriting: Rewriting = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const [file] = await ggufParts(family, type, rewriting);
+  return file ?? new Uint8Array(0);
+}
+
+/** As `ggufFileIn`, in two parts where `first` says how many tensors the first has. */
+export async function ggufParts(
+  family: GgufFamily,
+  type: WrittenType,
+  { tables = type, keys: more = {}, change = (tensor) => tensor, first }: Rewriting = {},
+): Promise<Uint8Array<ArrayBuffer>[]> {
   const file = await ggufFile(family);
   const source = bytesFromMemory("small.gguf", file);
   const { keys, tensors } = await readHeader(source);
@@ -116,19 +130,33 @@ export async function ggufFileIn(
       data.set(key, { type: "array", items: value.items, values: await readNumbers(source, key, value) });
     }
   }
-  const heads = [...tensors.values()].map(({ name, shape }) => {
+  for (const [key, value] of Object.entries(more)) data.set(key, value);
+  const heads = [...tensors.values()].flatMap(({ name, shape }) => {
     const wanted = /^(?:token_embd|output)\./.test(name) ? tables : type;
     const fits = shape.length === 2 && (wanted === "F16" || (shape[1] ?? 0) % 32 === 0);
-    return { name, shape, type: fits ? wanted : ("F32" as const) };
+    return change({ name, shape, type: fits ? wanted : "F32" }) ?? [];
   });
-  for (const [key, value] of Object.entries(more)) data.set(key, value);
-  const layout = layoutGguf(data, heads);
-  const out = new Uint8Array(layout.byteLength);
-  out.set(layout.head);
-  for (const { name, start, type: own, shape } of layout.tensors) {
-    const from = tensors.get(name);
-    const values = new Float32Array(file.slice(from?.start, from?.end).buffer);
-    out.set(encodeBlocks(own as WrittenType, values, shape.at(-1) ?? 1), start);
-  }
-  return out;
+  const write = (own: ReadonlyMap<string, GgufData>, part: readonly TensorHead[]) => {
+    const layout = layoutGguf(own, part);
+    const out = new Uint8Array(layout.byteLength);
+    out.set(layout.head);
+    for (const { name, start, end, type: stored, shape } of layout.tensors) {
+      const from = tensors.get(name);
+      const values = new Float32Array(file.slice(from?.start ?? 0, from?.end ?? 0).buffer);
+      const written = writtenTypes.find((one) => one === stored);
+      if (written && values.length === sizeOf(shape)) out.set(encodeBlocks(written, values, shape.at(-1) ?? 1), start);
+      else out.fill(1, start, end);
+    }
+    return out;
+  };
+  if (first === undefined) return [write(data, heads)];
+  const split = (no: number) => [
+    ["split.no", { type: "uint16", value: no }] as const,
+    ["split.count", { type: "uint16", value: 2 }] as const,
+    ["split.tensors.count", { type: "int32", value: heads.length }] as const,
+  ];
+  return [
+    write(new Map<string, GgufData>([...data, ...split(0)]), heads.slice(0, first)),
+    write(new Map<string, GgufData>(split(1)), heads.slice(first)),
+  ];
 }

@@ -31,7 +31,7 @@ export function answerAsHub(models: HubModels, path: string): HubAnswer {
   const commit = model.sha ?? sha;
   const revision = api?.[2] ?? file?.[2] ?? "";
   if (revision !== commit && !(model.branches ?? ["main"]).includes(revision)) return refused(404, "RevisionNotFound");
-  const isLarge = (name: string) => name.endsWith(".safetensors");
+  const isLarge = (name: string) => /\.(?:safetensors|gguf)$/.test(name);
   if (api) {
     const siblings = Object.entries(model.files).map(([rfilename, bytes]) => {
       const size = model.listed?.[rfilename] ?? bytes.length;

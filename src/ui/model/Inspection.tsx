@@ -1,6 +1,6 @@
 /** An inspected model: facts, download size, memory, and the download. */
 
-import { Alert, Anchor, Button, Group, Text } from "@mantine/core";
+import { Alert, Anchor, Button, Group, NativeSelect, Text } from "@mantine/core";
 import type { ModelInspection } from "../../protocol/engine.ts";
 import { bytes, count } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -41,6 +41,15 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
           {source.kind === "hub" ? words.page : new URL(found.place).host}
         </Anchor>
       </div>
+      {found.choices.length > 1 && (
+        <NativeSelect
+          label={words.gguf(found.choices.length)}
+          value={found.choices[0] ?? ""}
+          disabled={opening}
+          onChange={(event) => void hone.model.inspectFile(event.currentTarget.value)}
+          data={[...found.choices].sort()}
+        />
+      )}
       <Facts
         facts={[
           [words.size, found.byteLength === null ? words.unknown : bytes(found.byteLength)],

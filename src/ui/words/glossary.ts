@@ -24,6 +24,12 @@ export const glossary = {
     meaning: "The weights of a model, which training changes. Memory and time per step grow with their number.",
     page: "model",
   },
+  gguf: {
+    term: "GGUF",
+    meaning:
+      "The file format of llama.cpp and Ollama. One file has the weights, often in 8 or 4 bits, and the config, the tokenizer and the chat template.",
+    page: "model",
+  },
   token: {
     term: "Token",
     meaning:

@@ -59,7 +59,7 @@ export const modelWords = {
 
   disk: {
     title: "From disk",
-    lead: "A folder in Hugging Face layout: config.json, tokenizer.json, tokenizer_config.json and safetensors. The files stay on this machine.",
+    lead: "A folder in Hugging Face layout (config.json, tokenizer.json, tokenizer_config.json and safetensors), or a GGUF file. The files stay on this machine.",
     folder: "Choose a folder",
     folderInput: "Model folder",
     files: "Choose files",
@@ -71,7 +71,7 @@ export const modelWords = {
 
   hub: {
     title: "From Hugging Face",
-    lead: "Files are fetched into this browser and saved here. Their size is shown before the download starts.",
+    lead: "Files are fetched into this browser and saved here. Their size is shown before the download starts. A GGUF file can have an address of its own.",
     label: "Hugging Face id or address",
     placeholder: "owner/name, owner/name@revision, https://…",
     inspect: "Look it up",
@@ -81,7 +81,8 @@ export const modelWords = {
     found: (name: string) => `Found: ${name}`,
     size: "Download size",
     unknown: "unknown",
-    files: (count: number) => `${count} files`,
+    gguf: (count: number) => `GGUF file, one of ${count}`,
+    files: (count: number) => (count === 1 ? "1 file" : `${count} files`),
     commit: "Commit",
     fetch: (size: string | null) => (size === null ? "Fetch" : `Fetch ${size}`),
     resume: (size: string) => `Resume: fetch the remaining ${size}`,

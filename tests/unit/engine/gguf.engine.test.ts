@@ -64,7 +64,7 @@ test.each([
       architecture: "LlamaForCausalLM",
       byteLength: bytes.length,
     });
-    expect(model.notes.join(" ")).toContain(`as ${type}`);
+    expect(model.notes.join(" ")).toContain(`in ${type}`);
 
     const request = { name: "run", modelHash: model.hash, sources: [await takeIn(data, rows)], recipe };
     const own = await lossesOf(engine, request);
@@ -78,6 +78,19 @@ test.each([
   },
   300_000,
 );
+
+test("full training of transposed matrices in 16 bits exports a model that reads back", async () => {
+  const { engine, data } = await engineHere(nodeEntries);
+  await engine.start("wasm");
+  const model = await open(engine, await ggufFileIn(ggufFamily("gpt2"), "F16"), "gpt2-F16.gguf");
+  expect([...model.types].sort()).toEqual(["F16", "F32"]);
+  const sources = [await takeIn(data, rows)];
+  const full = recipeWith(recipe, { method: "full", learningRate: 5e-3 });
+  const { run, losses } = await lossesOf(engine, { name: "full", modelHash: model.hash, sources, recipe: full });
+  expect(run.recipe.weights).toBe("float32");
+  expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) - 0.1);
+  expect((await engine.exportModel(run.id, null)).archive.size).toBeGreaterThan(0);
+}, 300_000);
 
 test("the browser stores the file itself, and opens it again without another choice", async () => {
   const bytes = await ggufFileIn(ggufFamily("gptneox"), "Q8_0");

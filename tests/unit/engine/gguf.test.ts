@@ -55,7 +55,6 @@ describe("a file's parts", () => {
     expect(opened.stopIds).toEqual([258]);
     expect(opened.tokenizerConfig).toMatchObject({ bos_token: "<s>", eos_token: "</s>", add_bos_token: false });
     expect(opened.chatTemplate).toBe(null);
-    expect(opened.notes).toContain("The file has no chat template.");
     expect(opened.files.map(({ name }) => name)).toEqual(["small.gguf"]);
     expect(opened.byteLength).toBe(ggufFamily("qwen2").byteLength);
   });

@@ -45,6 +45,13 @@ describe("references to a model on the hub", () => {
     expect(hubReference(text)).toEqual({ id, revision, folder });
   });
 
+  it.each([
+    ["https://huggingface.co/owner/name/blob/main/model-Q8_0.gguf", "", "model-Q8_0.gguf"],
+    ["https://huggingface.co/owner/name/resolve/main/sub/a%20b.GGUF?download=true", "sub/", "a b.GGUF"],
+  ])("reads the GGUF file of %s", (text, folder, file) => {
+    expect(hubReference(text)).toEqual({ id: "owner/name", revision: "main", folder, file });
+  });
+
   it.each(["", "name", "just words", "a/b/c", "https://host.example/owner/name", "./owner"])("leaves %j", (text) => {
     expect(hubReference(text)).toBe(null);
   });
