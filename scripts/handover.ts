@@ -103,9 +103,9 @@ async function main() {
       const verdict = runThere(values.python, one.name, handed);
       verdicts.push(verdict);
       const shown = (value: number | null) => value?.toExponential(1) ?? "—";
-      const { first, largest, continued, faults } = verdict;
+      const { first, largest, continued, processes, faults } = verdict;
       console.info(
-        `${faults.length === 0 ? "ok  " : "FAIL"} first loss ${shown(first)}, ten ${shown(largest)}, from Hone's weights ${shown(continued)}  ${one.name}`,
+        `${faults.length === 0 ? "ok  " : "FAIL"} first loss ${shown(first)}, ten ${shown(largest)}, from Hone's weights ${shown(continued)}, in two processes ${shown(processes)}  ${one.name}`,
       );
       for (const fault of faults) console.info(`     ${fault}`);
       for (const note of handed.notes) console.info(`     ${note}`);

@@ -21,6 +21,7 @@ import { memoryScratch } from "../../src/storage/scratch.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { suggestTemplate } from "../../src/templates/choose.ts";
 import { createRandom } from "../../src/tensor/random.ts";
+import { tokenizerToGguf } from "../../src/tokenizer/toGguf.ts";
 import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import {
   disposeAll,
@@ -217,6 +218,7 @@ export async function trainAndExport(
       templates: {
         express: async () => expressTemplate(template, ofModel),
         requireSame: async (written) => requireSameTemplate(template, ofModel, written),
+        tokenizer: async (given) => tokenizerToGguf(given),
       },
       scratch: memoryScratch(),
     });

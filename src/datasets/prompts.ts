@@ -4,10 +4,14 @@ import { expressTemplate, requireSameTemplate } from "../export/template.ts";
 import { countTokens, createPrompt } from "../generation/prompt.ts";
 import type { DataApi } from "../protocol/datasets.ts";
 import { renderText } from "../templates/mask.ts";
+import { tokenizerToGguf } from "../tokenizer/toGguf.ts";
 import type { Models } from "./models.ts";
 import { createTurns } from "./turns.ts";
 
-type PromptCalls = Pick<DataApi, "prompts" | "countTokens" | "encodeTexts" | "expressTemplate" | "requireSameTemplate">;
+type PromptCalls = Pick<
+  DataApi,
+  "prompts" | "countTokens" | "encodeTexts" | "expressTemplate" | "requireSameTemplate" | "ggufTokenizer"
+>;
 
 /** `begin` names each piece of work, for the watchdog. */
 export function promptCalls(models: Models, begin: (subject: string) => void): PromptCalls {
@@ -48,6 +52,10 @@ export function promptCalls(models: Models, begin: (subject: string) => void): P
     async expressTemplate(modelHash, trained) {
       begin("the exported template");
       return expressTemplate(trained, models.get(modelHash));
+    },
+    async ggufTokenizer(given) {
+      begin("the exported tokenizer");
+      return tokenizerToGguf(given);
     },
     async requireSameTemplate(modelHash, trained, written) {
       begin("the exported template");

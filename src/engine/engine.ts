@@ -5,7 +5,6 @@ import type { Prompt } from "../generation/prompt.ts";
 import type { DataApi } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
-import { dataSpecOf } from "../run/dataSpec.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
@@ -17,7 +16,7 @@ import { openStorage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
 import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
-import type { HandOverWork } from "./handOver.ts";
+import { createHandOverCalls } from "./handOverCalls.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
@@ -186,17 +185,6 @@ export async function createEngine(
     return measuring.run(request.modelHash, measure, signal);
   }
 
-  async function handOverWork(
-    model: LoadedModel,
-    { name, sources, recipe }: Pick<RunRequest, "name" | "sources" | "recipe">,
-    signal: AbortSignal | undefined,
-  ): Promise<HandOverWork> {
-    const { plan: planned } = await plan(model, { sources, recipe }, signal);
-    const spec = dataSpecOf(model.summary.hash, sources, recipe);
-    const rows = await texts.use(model, (service) => service.handOverRows(spec, signal), signal);
-    return { name, recipe, model, plan: planned, rows };
-  }
-
   const examine: EngineApi["examine"] = (request, signal) =>
     inTurn(request, signal, async (respondent) => {
       const { model } = respondent;
@@ -348,6 +336,15 @@ export async function createEngine(
 
     examine,
     ...createResultCalls(storage, examine),
+    ...createHandOverCalls({
+      storage,
+      library,
+      texts,
+      exports,
+      plan,
+      getRun,
+      device: async () => (await device()).runtime.report,
+    }),
 
     async openTuned(files, signal) {
       const { runtime } = await device();
@@ -359,23 +356,9 @@ export async function createEngine(
     },
 
     exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
+    exportGguf: async (runId, step, type, signal) => exports.gguf(await getRun(runId), step, type, signal),
+    exportGgufAdapter: async (runId, step, signal) => exports.ggufAdapter(await getRun(runId), step, signal),
     exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),
-
-    async exportHandOver(runId, step, signal) {
-      const run = await getRun(runId);
-      return exports.handOver(
-        run,
-        await handOverWork(await modelOfRun(library, run, null, signal), run, signal),
-        step,
-        signal,
-      );
-    },
-
-    async handOverRecipe(request, signal) {
-      const { runtime } = await device();
-      const { model, recipe } = await modelOfRequest(library, request, runtime.report, signal);
-      return exports.handOver(null, await handOverWork(model, { ...request, recipe }, signal), null, signal);
-    },
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);

@@ -9,8 +9,11 @@ import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { zipFiles } from "../export/archive.ts";
 import { writeArtifact } from "../export/artifacts.ts";
 import { exportAdapter } from "../export/exportAdapter.ts";
+import { exportGgufAdapter } from "../export/exportGgufAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
+import { exportGguf } from "../export/gguf.ts";
 import { exportMerged } from "../export/merged.ts";
+import type { WrittenType } from "../gguf/blocks.ts";
 import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
 import { bestOf } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -35,6 +38,10 @@ export interface Exports {
   adapter(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** The merged model of the checkpoint of a step; null means the newest. */
   merged(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /** The merged model as a GGUF file of a type, with its Modelfile. */
+  gguf(run: RunRecord, checkpoint: number | null, type: WrittenType, signal?: AbortSignal): Promise<Exported>;
+  /** The adapter alone as a GGUF LoRA. Throws for a run that trained every parameter. */
+  ggufAdapter(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** A run, or a recipe before its run (null), for other trainers, with the checkpoint of a step if there is one. */
   handOver(
     run: RunRecord | null,
@@ -153,6 +160,46 @@ export function createExports(
           signal,
         });
         emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
+        return { ...(await zipped(bundle, notes, places, signal)), step };
+      });
+    },
+
+    async gguf(run, checkpoint, type, signal) {
+      const model = await library.model(run.model.hash);
+      const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
+      const { definition, vocabulary, opened } = model;
+      const { template: choice, systemPrompt } = run.recipe;
+      const task = `Writing the GGUF file in ${type}`;
+      return pack("gguf", async (places) => {
+        const bundle = await exportGguf({
+          ...{ opened, model: definition, vocabulary, method: methodOf(run.recipe), trained, type, systemPrompt },
+          name: run.name,
+          templates: texts.templates(model, { choice, systemPrompt }, signal),
+          scratch: places.scratch,
+          onProgress: (done, total) => emit({ type: "progress", task, done, total }),
+          signal,
+        });
+        emit({ type: "progress", task: "Packing the GGUF file", done: 0, total: null });
+        return { ...(await zipped(bundle, notes, places, signal)), step };
+      });
+    },
+
+    async ggufAdapter(run, checkpoint, signal) {
+      const method = methodOf(run.recipe);
+      if (method.kind !== "lora") {
+        throw new Error(`Run "${run.name}" trained every parameter, so it has no adapter: export the whole model.`);
+      }
+      const model = await library.model(run.model.hash);
+      const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
+      const { definition, vocabulary, opened } = model;
+      const { template: choice, systemPrompt } = run.recipe;
+      return pack("gguf-adapter", async (places) => {
+        const bundle = await exportGgufAdapter({
+          ...{ model: definition, method, trained, vocabulary, systemPrompt },
+          tensors: Array.from(opened.tensors, ([name, { shape }]) => ({ name, shape })),
+          templates: texts.templates(model, { choice, systemPrompt }, signal),
+          ...{ name: run.name, baseModel: run.model.name },
+        });
         return { ...(await zipped(bundle, notes, places, signal)), step };
       });
     },

@@ -31,6 +31,8 @@ export interface HandOverWork {
   readonly model: LoadedModel;
   readonly plan: Plan;
   readonly rows: HandOverRows;
+  /** The weights that the run starts from; null for the base model's. */
+  readonly start: TrainedTensors | null;
 }
 
 /** The weights of a checkpoint. */
@@ -62,7 +64,7 @@ export async function handOverBundle(
     stages.push(await stageRows(stage, rows));
   }
   const facts = factsOf(work, checkpoint?.step ?? null, data, stages);
-  const start = await startOf(work);
+  const start = await beginning(work, tools);
   const weights = checkpoint ? await weightsOf(work, checkpoint.trained, tools) : null;
   const files = handOverFiles({
     facts,
@@ -97,7 +99,7 @@ function stageDataOf({ stages, training, heldOut, order: orderOf }: Plan): Stage
 }
 
 function factsOf(
-  { name, recipe, model, plan, rows }: HandOverWork,
+  { name, recipe, model, plan, rows, start }: HandOverWork,
   step: number | null,
   data: readonly StageData[],
   files: readonly StageRowFiles[],
@@ -110,6 +112,7 @@ function factsOf(
     weighted: data.some(({ training }) => training.some(isWeighted)),
     assistantOnly: rows.template?.assistantOnly ?? true,
     template: rows.template !== null,
+    hasStart: recipe.method === "lora" || start !== null,
     stages: plan.stages.flatMap(({ steps }, index): StageFacts[] => {
       const [stage, own] = [recipe.stages[index], data[index]];
       if (!stage || !own) return [];
@@ -161,8 +164,10 @@ function baseFacts({ summary, definition, opened }: LoadedModel): BaseFacts {
   };
 }
 
-/** The adapter with Hone's first numbers; null for full training. */
-async function startOf({ recipe, model }: HandOverWork): Promise<Bundle | null> {
+/** The weights of the run's first step: an adapter, or a model where that is not the base; else null. */
+async function beginning(work: HandOverWork, tools: HandOverTools): Promise<Bundle | null> {
+  const { recipe, model, start } = work;
+  if (start) return weightsOf(work, start, tools);
   const method = methodOf(recipe);
   if (method.kind === "full") return null;
   const { definition } = model;
@@ -196,6 +201,8 @@ function notesOn({ stages, base }: HandOverFacts): string[] {
   const exact = "From its messages and the template alone, every row has Hone's tokens and mask.";
   return [
     ...(tokens.length === 0 ? [exact] : tokens),
-    ...(base.id === null ? [`Hone knows no address of ${cut(base.name)}: its files belong into the folder base.`] : []),
+    ...(base.id === null
+      ? [`Hone knows no address of ${cut(base.name)}: put its files into the folder "base" of the zip.`]
+      : []),
   ];
 }

@@ -1,6 +1,7 @@
 /** Opens weights that another tool trained, as a run of no steps with one checkpoint: it can be compared, exported and trained on. */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
+import { readGgufAdapter } from "../export/ggufAdapter.ts";
 import { readAdapter } from "../export/readAdapter.ts";
 import { findTuned, type TunedFolder } from "../export/tunedFiles.ts";
 import { readJson } from "../hub/bytes.ts";
@@ -17,12 +18,14 @@ import type { Storage } from "../storage/storage.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { initialState } from "../training/state.ts";
 import type { Library, LoadedModel } from "./library.ts";
 import { modelOfRequest } from "./precision.ts";
 import type { TrainedTensor } from "./trained.ts";
 import { createTrainedHash } from "./trainedHash.ts";
 import { readTunedModel } from "./tunedModel.ts";
+import { tokensNote } from "./tunedTokens.ts";
 
 /** The trained weights of another tool, checked against the base model. */
 export interface TunedWeights {
@@ -63,10 +66,14 @@ export async function openTuned(
   });
   const origin: RunOrigin = {
     format: folder.format,
-    file: folder.name,
+    file: cut(folder.name, longestName),
     hash: await hash.finish(),
-    baseModel: weights.baseModel,
-    notes: [...baseNote(weights.baseModel, model.summary.name), ...weights.notes],
+    baseModel: weights.baseModel === null ? null : cut(weights.baseModel, longestName),
+    notes: [
+      ...baseNote(weights.baseModel, model.summary.name),
+      ...weights.notes,
+      ...(await tokenizerNotes(folder, model, signal)),
+    ],
   };
   const { runs } = await storage.runs.list();
   const twin = runs.find((run) => run.model.hash === model.summary.hash && run.origin?.hash === origin.hash);
@@ -86,7 +93,7 @@ export async function openTuned(
   const now = new Date().toISOString();
   const record: RunRecord = {
     id: crypto.randomUUID(),
-    name: folder.name,
+    name: origin.file,
     note: "",
     createdAt: now,
     updatedAt: now,
@@ -131,6 +138,9 @@ export async function openTuned(
   return { record, added: true, notes: origin.notes };
 }
 
+/** Characters of a name from foreign files. */
+const longestName = 200;
+
 const loraOf = ({ rank, alpha, targets }: Extract<Method, { kind: "lora" }>) => ({ rank, alpha, targets });
 
 /** The loop's state before any step. */
@@ -143,9 +153,11 @@ async function readWeights(
   signal: AbortSignal | undefined,
 ): Promise<TunedWeights> {
   if (folder.format === "model") return readTunedModel(folder.files, model, signal);
-  if (folder.format === "gguf") throw new Error("A GGUF LoRA cannot be opened yet: convert it to PEFT's layout.");
   const { definition, opened } = model;
-  const adapter = await readAdapter(folder.files, definition, (name) => opened.read(name, signal), signal);
+  const adapter =
+    folder.format === "gguf"
+      ? await readGgufAdapter(await folder.files.open(folder.name), definition, signal)
+      : await readAdapter(folder.files, definition, (name) => opened.read(name, signal), signal);
   const shapes = parametersOf(definition, adapter.method).filter(({ trainable }) => trainable);
   const read = async (name: string) => adapter.tensors.get(name) ?? new Float32Array(0);
   return {
@@ -172,6 +184,17 @@ async function templateOf(
   return text === opened.chatTemplate ? { kind: "model" } : { kind: "custom", source: text };
 }
 
+async function tokenizerNotes(
+  { files }: TunedFolder,
+  { opened }: LoadedModel,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const source = await openOptional(files, "tokenizer.json", signal ? { signal } : {});
+  if (source instanceof ModelError) return [];
+  const note = tokensNote((await readJson(source, signal)).value, opened.tokenizerJson);
+  return note === null ? [] : [note];
+}
+
 /** A name of the base model that is not the open model's: a folder's name or an id may differ for the same model. */
 function baseNote(named: string | null, own: string): string[] {
   const last = (name: string) =>
@@ -181,5 +204,5 @@ function baseNote(named: string | null, own: string): string[] {
       .at(-1)
       ?.toLowerCase();
   if (named === null || last(named) === last(own)) return [];
-  return [`Its files name the base model ${named}; it is open on ${own}, whose layers have the same shapes.`];
+  return [`Its files name the base model ${cut(named)}; it is open on ${cut(own)}, whose layers have the same shapes.`];
 }

@@ -50,7 +50,7 @@ export async function readStart(
   { runId, name, step, hash }: RunStart,
   model: ModelDefinition,
   method: Method,
-  visit: (tensor: TrainedTensor) => void,
+  visit: (tensor: TrainedTensor) => void | Promise<void>,
 ): Promise<void> {
   const found = createTrainedHash();
   const gone = (cause?: unknown) =>
@@ -66,7 +66,7 @@ export async function readStart(
   const choice = { model, method, runId: source.id, checkpoint };
   await readTrained(storage, choice, async (tensor) => {
     await found.add(tensor);
-    visit(tensor);
+    await visit(tensor);
   }).catch((error: unknown) => {
     throw gone(error);
   });

@@ -81,6 +81,7 @@ export function createTextService(connect: () => Promise<DataApi>): TextService 
     },
     templates: (model, trained, signal) => ({
       express: () => use(model, (service) => service.expressTemplate(model.summary.hash, trained, signal)),
+      tokenizer: (given) => use(model, (service) => service.ggufTokenizer(given, signal)),
       requireSame: (written) =>
         use(model, (service) => service.requireSameTemplate(model.summary.hash, trained, written, signal)),
     }),

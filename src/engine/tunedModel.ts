@@ -6,6 +6,7 @@ import type { ModelFiles } from "../hub/files.ts";
 import { openModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
+import type { ByteSource } from "../tensor/bytes.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { fileTensorOf, readParameter } from "../training/parameters.ts";
 import type { LoadedModel } from "./library.ts";
@@ -17,10 +18,10 @@ import type { TunedWeights } from "./openTuned.ts";
  */
 export async function readTunedModel(
   files: ModelFiles,
-  { definition, summary }: LoadedModel,
+  { definition, summary, opened: base }: LoadedModel,
   signal: AbortSignal | undefined,
 ): Promise<TunedWeights> {
-  const opened = await openModel(files, tensorsOfConfig, signal ? { signal } : {});
+  const opened = await openModel(withTokenizer(files, base.files), tensorsOfConfig, signal ? { signal } : {});
   const own = defineModel(opened.config, { untied: opened.untied });
   const difference = differenceOf(own, definition);
   if (difference) {
@@ -51,6 +52,20 @@ export async function readTunedModel(
       if (!spec) throw new RangeError(`The model has no parameter ${name}.`);
       return readParameter(spec, (tensor) => opened.read(tensor, signal));
     },
+  };
+}
+
+/** A trainer's checkpoint may have no tokenizer: then the base model's files stand in. */
+function withTokenizer(files: ModelFiles, base: readonly ByteSource[]): ModelFiles {
+  const { listing } = files;
+  if (!listing || listing.includes("tokenizer.json")) return files;
+  const names = ["tokenizer.json", "tokenizer_config.json"].filter((name) => !listing.includes(name));
+  const own = new Map(base.filter(({ name }) => names.includes(name)).map((source) => [source.name, source]));
+  return {
+    ...files,
+    listing: [...listing, ...own.keys()],
+    open: async (name, options) => own.get(name) ?? files.open(name, options),
+    measure: async (name, signal) => own.get(name)?.byteLength ?? files.measure(name, signal),
   };
 }
 

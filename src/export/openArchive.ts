@@ -3,6 +3,7 @@
  * come from a stranger (APPNOTE.TXT 6.3.10).
  */
 
+import { updateCrc } from "../tensor/crc.ts";
 import { cut } from "../tensor/quote.ts";
 import { ExportError, type OutFile } from "./files.ts";
 
@@ -28,6 +29,8 @@ interface Entry {
   readonly size: number;
   /** Bytes in the archive. */
   readonly packed: number;
+  /** CRC-32 of the content. */
+  readonly crc: number;
   readonly deflated: boolean;
   /** Byte offset of its own header. */
   readonly at: number;
@@ -47,52 +50,53 @@ export async function openArchive(name: string, archive: Blob, signal?: AbortSig
 export interface ZipEntry {
   readonly name: string;
   readonly size: number;
-  /** Its content; inflates it into memory where it is compressed. Throws ExportError for a damaged one. */
+  /** Its content, with the right CRC-32; inflates it into memory where it is compressed. Throws ExportError for a damaged one. */
   open(): Promise<Blob>;
 }
 
 /** The files of a zip whose entries may be deflated. Throws as `openArchive` does. */
 export async function openZip(name: string, archive: Blob, signal?: AbortSignal): Promise<ZipEntry[]> {
   const listed = await listArchive(name, archive, { advice: "choose the folder itself", signal, deflated: true });
-  return listed.map(({ name: entry, size, content, deflated }) => ({
-    name: entry,
-    size,
-    open: async () => (deflated ? inflate(name, entry, size, content, signal) : content),
-  }));
+  return listed.map((entry) => ({ name: entry.name, size: entry.size, open: () => openEntry(name, entry, signal) }));
 }
 
 /** At most so many times as long as its compressed form (RFC 1951). */
 const mostInflation = 1032;
 
-async function inflate(
-  name: string,
-  entry: string,
-  size: number,
-  content: Blob,
+async function openEntry(
+  archive: string,
+  { name, size, deflated, crc, content }: Listed,
   signal: AbortSignal | undefined,
 ): Promise<Blob> {
   const damaged = (cause?: unknown) =>
-    new ExportError(`${cut(name)} is damaged: ${cut(entry)} cannot be inflated. Choose the folder itself.`, { cause });
-  if (size > mostInflation * content.size) throw damaged();
-  const parts: Uint8Array<ArrayBuffer>[] = [];
+    new ExportError(`${cut(archive)} is damaged: ${cut(name)} cannot be read whole. Choose the folder itself.`, {
+      cause,
+    });
+  if (deflated && size > mostInflation * content.size) throw damaged();
+  const stream = deflated ? content.stream().pipeThrough(new DecompressionStream("deflate-raw")) : content.stream();
+  const inflated: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
+  let sum = -1;
   try {
-    const reader = content.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    const reader = stream.getReader();
     for (;;) {
       signal?.throwIfAborted();
       const { done, value } = await reader.read();
       if (done) break;
       length += value.length;
       if (length > size) throw damaged();
-      parts.push(value);
+      sum = updateCrc(sum, value);
+      if (deflated) inflated.push(value);
     }
   } catch (error) {
     signal?.throwIfAborted();
     throw error instanceof ExportError ? error : damaged(error);
   }
-  if (length !== size) throw damaged();
-  return new Blob(parts);
+  if (length !== size || ~sum !== crc) throw damaged();
+  return deflated ? new Blob(inflated) : content;
 }
+
+type Listed = OutFile & Pick<Entry, "size" | "deflated" | "crc">;
 
 interface ListOptions {
   /** The end of each refusal. */
@@ -107,7 +111,7 @@ async function listArchive(
   name: string,
   archive: Blob,
   { advice, signal, deflated = false }: ListOptions,
-): Promise<(OutFile & Pick<Entry, "size" | "deflated">)[]> {
+): Promise<Listed[]> {
   const refuse = (problem: string) => new ExportError(`${cut(name)} ${problem}: ${advice}.`);
   const read = async (from: number, to: number): Promise<DataView> => {
     signal?.throwIfAborted();
@@ -146,7 +150,7 @@ async function listArchive(
     .map((entry) => {
       const start = starts.get(entry) ?? 0;
       const content = archive.slice(start, start + entry.packed);
-      return { name: entry.name, content, size: entry.size, deflated: entry.deflated };
+      return { name: entry.name, content, size: entry.size, deflated: entry.deflated, crc: entry.crc };
     });
 }
 
@@ -216,7 +220,14 @@ function readList(list: DataView, count: number, mayDeflate: boolean, refuse: Re
     const isDeflated = method === 8 && mayDeflate;
     if (!isDeflated && (method !== 0 || numbers.packed !== numbers.size)) throw refuse(`holds ${shown} compressed`);
     if (name.endsWith("/") && numbers.size > 0) throw refuse(`is damaged: the folder ${shown} has content`);
-    entries.push({ name, size: numbers.size, packed: numbers.packed, deflated: isDeflated, at: numbers.at });
+    entries.push({
+      name,
+      size: numbers.size,
+      packed: numbers.packed,
+      deflated: isDeflated,
+      crc: list.getInt32(at + 16, true),
+      at: numbers.at,
+    });
     at = next;
   }
   if (at !== list.byteLength) throw refuse("is damaged: its list of files has more than its end says");

@@ -7,6 +7,7 @@ import type { TemplateChoice } from "../templates/choice.ts";
 import { createTemplate, type TemplateModel } from "../templates/choose.ts";
 import { templateSource } from "../templates/source.ts";
 import { type Conversation, type Template, TemplateError } from "../templates/template.ts";
+import type { TokenizerToWrite, WrittenTokenizer } from "../tokenizer/toGguf.ts";
 import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import { ExportError } from "./files.ts";
 
@@ -37,6 +38,8 @@ export interface TemplateWriter {
   express(): Promise<ExportedTemplate>;
   /** See `requireSameTemplate`. */
   requireSame(written: WrittenTemplate): Promise<void>;
+  /** See `tokenizerToGguf`. */
+  tokenizer(given: TokenizerToWrite): Promise<WrittenTokenizer>;
 }
 
 const user: Message = { role: "user", content: "What is 2 + 2?" };

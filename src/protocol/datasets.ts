@@ -13,6 +13,7 @@ import type { DataSpec } from "../run/dataSpec.ts";
 import type { RowEdit, SourceChoice } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { SpanProof } from "../templates/template.ts";
+import type { TokenizerToWrite, WrittenTokenizer } from "../tokenizer/toGguf.ts";
 
 /** The parts of a model that the dataset service needs: its tokenizer and its own template. */
 export interface TokenizerFiles {
@@ -278,6 +279,8 @@ export interface DataApi {
   encodeTexts(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
   /** See `expressTemplate`. For exports. */
   expressTemplate(modelHash: string, trained: TrainedTemplate, signal?: AbortSignal): Promise<ExportedTemplate>;
+  /** See `tokenizerToGguf`. For exports. */
+  ggufTokenizer(given: TokenizerToWrite, signal?: AbortSignal): Promise<WrittenTokenizer>;
   /** See `requireSameTemplate`. For exports. */
   requireSameTemplate(
     modelHash: string,

@@ -3,6 +3,7 @@
 import type { ArtifactFile } from "../export/artifacts.ts";
 import type { GeneratedAnswer, ReadPrompt, ShownToken } from "../generation/answer.ts";
 import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
+import type { WrittenType } from "../gguf/blocks.ts";
 import type { FloatDType } from "../hub/elements.ts";
 import type { HalfCount } from "../hub/half.ts";
 import type { Message, RowProblem } from "../records/example.ts";
@@ -19,7 +20,7 @@ import type { TemplateChoice } from "../templates/choice.ts";
 import type { WeightStorage } from "../tensor/storage.ts";
 import type { Exam, TokenizerFiles } from "./datasets.ts";
 
-export type { ArtifactFile, ExamAnswer, ExamQuestion, ReadPrompt, RowProblem, ShownToken };
+export type { ArtifactFile, ExamAnswer, ExamQuestion, ReadPrompt, RowProblem, ShownToken, WrittenType };
 
 export type ProviderChoice = "auto" | "webgpu" | "wasm";
 
@@ -484,6 +485,13 @@ export interface EngineApi {
   exportHandOver(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** A recipe before its run, in the same form. */
   handOverRecipe(request: RunRequest, signal?: AbortSignal): Promise<Exported>;
+  /**
+   * The model of a run as a GGUF file of a type, an adapter merged in, with a Modelfile, from the checkpoint of a step; null is
+   * the newest. Refused for a model or a tokenizer that llama.cpp does not have.
+   */
+  exportGguf(runId: string, checkpoint: number | null, type: WrittenType, signal?: AbortSignal): Promise<Exported>;
+  /** The adapter of a run as a GGUF LoRA. */
+  exportGgufAdapter(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint, its results and its rows, everything but the base model, as one file. */

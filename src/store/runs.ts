@@ -1,6 +1,13 @@
 /** The runs as a topic: list, curves, sizes, deletion with undo, export and import. */
 
-import type { Exported, ExportedArtifacts, ExportedFile, RunRequest, TunedFiles } from "../protocol/engine.ts";
+import type {
+  Exported,
+  ExportedArtifacts,
+  ExportedFile,
+  RunRequest,
+  TunedFiles,
+  WrittenType,
+} from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
@@ -43,6 +50,9 @@ export interface RunsActions {
   /** The record as a file. Rejects when there is no such run. */
   record(runId: string): Promise<ExportedFile>;
   artifacts(runId: string, signal: AbortSignal): Promise<ExportedArtifacts>;
+  /** The model of a run's checkpoint as a GGUF file of a type, in one archive. Rejects as the engine does, and when cancelled. */
+  gguf(runId: string, checkpoint: number | null, type: WrittenType, signal: AbortSignal): Promise<Exported>;
+  ggufAdapter(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
   /** The adapter of a LoRA run's checkpoint as one archive; null is the newest. Rejects as the engine does, and when cancelled. */
   adapter(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
   /** The trained model of a run's checkpoint as one archive; null is the newest. Rejects as the engine does, and when cancelled. */
@@ -241,9 +251,14 @@ export function runsActions(
 
     async openTuned(files) {
       const modelHash = store.getState().model.selected;
-      if (modelHash === null || facts().tuned.opening) return;
-      opening = new AbortController();
       const set = (tuned: RunsFacts["tuned"]) => patch(context, "runs", { tuned });
+      if (facts().tuned.opening) return;
+      if (modelHash === null) {
+        const message =
+          "No base model is chosen: choose the model that was tuned under Model, then open these files again.";
+        return set({ opening: false, opened: null, failure: { name: "NoModel", message } });
+      }
+      opening = new AbortController();
       set({ opening: true, opened: null, failure: null });
       try {
         await ensureOpen(modelHash, opening.signal);
@@ -274,6 +289,8 @@ export function runsActions(
     takeAway: (runId) => patch(context, "runs", { takeAway: runId }),
     record: (runId) => client.engine.exportRecord(runId),
     artifacts: (runId, signal) => untilDone(client.engine.exportArtifacts(runId, signal)),
+    gguf: (runId, checkpoint, type, signal) => untilDone(client.engine.exportGguf(runId, checkpoint, type, signal)),
+    ggufAdapter: (runId, checkpoint, signal) => untilDone(client.engine.exportGgufAdapter(runId, checkpoint, signal)),
     adapter: (runId, checkpoint, signal) => untilDone(client.engine.exportAdapter(runId, checkpoint, signal)),
     model: (runId, checkpoint, signal) => untilDone(client.engine.exportModel(runId, checkpoint, signal)),
     handOver: (runId, checkpoint, signal) => untilDone(client.engine.exportHandOver(runId, checkpoint, signal)),

@@ -7,8 +7,10 @@ import {
   type TrainedTemplate,
 } from "../../src/export/template.ts";
 import type { TemplateModel } from "../../src/templates/choose.ts";
+import { tokenizerToGguf } from "../../src/tokenizer/toGguf.ts";
 
 export const templateWriter = (trained: TrainedTemplate, model: TemplateModel): TemplateWriter => ({
   express: async () => expressTemplate(trained, model),
   requireSame: async (written) => requireSameTemplate(trained, model, written),
+  tokenizer: async (given) => tokenizerToGguf(given),
 });

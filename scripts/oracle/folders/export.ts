@@ -8,6 +8,7 @@ import type { ModelDefinition } from "../../../src/models/architecture.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
+import { tokenizerToGguf } from "../../../src/tokenizer/toGguf.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import type { Files } from "./variants.ts";
 
@@ -37,6 +38,7 @@ export async function merged(opened: OpenModel, model: ModelDefinition, kind: Me
     templates: {
       express: async () => expressTemplate(template, templateModel),
       requireSame: async (written) => requireSameTemplate(template, templateModel, written),
+      tokenizer: async (given) => tokenizerToGguf(given),
     },
     scratch: memoryScratch(),
   });

@@ -97,8 +97,20 @@ export interface HandOverVerdict {
   readonly largest: number | null;
   /** The same for the step after the checkpoint, where Hone's weights go on there. */
   readonly continued: number | null;
+  /** The largest of the first three losses in two processes. */
+  readonly processes: number | null;
   readonly faults: readonly string[];
 }
+
+/** Python's environment: on the processor, without a network. */
+const alone = {
+  ACCELERATE_USE_CPU: "true",
+  HF_HUB_OFFLINE: "1",
+  OMP_NUM_THREADS: "1",
+  TOKENIZERS_PARALLELISM: "false",
+};
+
+const twoProcesses = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517"];
 
 /** The stage of the step after `step`, from 1. */
 function stageAt(stages: readonly number[], step: number): number {
@@ -119,14 +131,15 @@ export function runThere(python: string, name: string, { folder, losses, step, s
     const { status, stdout, stderr } = spawnSync(python, args, {
       cwd: folder,
       encoding: "utf8",
-      env: { ...process.env, HF_HUB_OFFLINE: "1", OMP_NUM_THREADS: "1", TOKENIZERS_PARALLELISM: "false" },
+      env: { ...process.env, ...alone },
+      timeout: 600_000,
     });
     if (status !== 0) faults.push(`${what}: ${(stdout + stderr).trim().slice(-400)}`);
     return status === 0;
   };
-  const train = (what: string, args: readonly string[]): number[] => {
-    const file = `losses${args.join("")}.json`;
-    const done = call(what, ["trl/train.py", "--losses", file, ...args]);
+  const train = (what: string, args: readonly string[], launch: readonly string[] = []): number[] => {
+    const file = `losses${launch.length}${args.join("")}.json`;
+    const done = call(what, [...launch, "trl/train.py", "--losses", file, ...args]);
     return done ? JSON.parse(readFileSync(join(folder, file), "utf8")) : [];
   };
   call("the template alone", ["check_batch.py", "--base", "base"]);
@@ -155,11 +168,15 @@ export function runThere(python: string, name: string, { folder, losses, step, s
           train("going on", ["--stage", String(stageAt(stages, step)), "--from-step", String(step), "--steps", "2"]),
           step,
         );
+  const both = apart(train("two processes", ["--steps", "3"], twoProcesses), 0);
+  if (both.length !== Math.min(3, stages[0] ?? 0)) faults.push(`two processes have ${both.length} losses`);
   const within = (what: string, value: number | null, most: number) => {
     if (value !== null && !(value <= most)) faults.push(`${what} differs by ${value.toExponential(1)}`);
   };
   within("the first loss", first, tolerances.first);
   within("a loss", largest, tolerances.each);
   within("the loss after the checkpoint", continued, tolerances.first);
-  return { name, first, largest, continued, faults };
+  const processes = both.length > 0 ? Math.max(...both) : null;
+  within("a loss of two processes", processes, tolerances.each);
+  return { name, first, largest, continued, processes, faults };
 }

@@ -1,7 +1,7 @@
 /** The config of Axolotl 0.18 for each stage: rows as tokens and labels, in the order of Hone's first epoch. */
 
 import {
-  baseOf,
+  beginsWith,
   type HandOverFacts,
   type StageFacts,
   saveEvery,
@@ -16,16 +16,18 @@ import type { Config } from "./values.ts";
 
 const output = "out/axolotl";
 
-export function axolotlConfig({ recipe, base, template }: HandOverFacts, stage: StageFacts): Config {
+export function axolotlConfig(facts: HandOverFacts, stage: StageFacts): Config {
+  const { recipe, base, template } = facts;
   const { lora, method, packing } = recipe;
   const before = stage.nth > 1 ? `${output}/stage-${stage.nth - 1}` : null;
   const tokens = (split: string) => [
     { path: `${stageFolder(stage)}/tokens/${split}.jsonl`, ds_type: "json", type: null },
   ];
+  const whole = beginsWith(facts, before);
   const validates = stage.heldOut > 0;
   return {
-    base_model: method === "full" && before ? before : baseOf(base),
-    ...(base.revision !== null && !(method === "full" && before) && { revision_of_model: base.revision }),
+    base_model: whole,
+    ...(base.revision !== null && whole === base.id && { revision_of_model: base.revision }),
     ...(base.dropouts.length > 0 && {
       overrides_of_model_config: Object.fromEntries(base.dropouts.map((name) => [name, 0])),
     }),

@@ -50,6 +50,8 @@ export interface HandOverFacts {
   readonly assistantOnly: boolean;
   /** Whether the zip has a chat template. */
   readonly template: boolean;
+  /** Whether the zip has the weights of the first step: an adapter, or a model that is not the base. */
+  readonly hasStart: boolean;
 }
 
 /** The folder of the base model where it has no id. */
@@ -60,7 +62,13 @@ export const baseOf = ({ id }: Pick<BaseFacts, "id">) => id ?? baseFolder;
 
 export const templatePath = "template/chat_template.jinja";
 
-/** The folder with the adapter as Hone begins it, and the folder with the checkpoint. */
+/** The whole weights that a stage of full training begins with; the base model for an adapter. */
+export function beginsWith({ recipe, base, hasStart }: HandOverFacts, before: string | null): string {
+  if (recipe.method === "lora") return baseOf(base);
+  return before ?? (hasStart ? startFolder : baseOf(base));
+}
+
+/** The folder with the weights of the first step, and the folder with the checkpoint. */
 export const startFolder = "start";
 export const checkpointFolder = ({ method }: Pick<Recipe, "method">) => (method === "lora" ? "adapter" : "model");
 

@@ -1,6 +1,6 @@
 /** The config of LLaMA-Factory 0.9.6 for each stage: rows as tokens and labels, in the order of Hone's first epoch. */
 
-import { baseOf, type HandOverFacts, type StageFacts, stageFolder, startFolder } from "./facts.ts";
+import { beginsWith, type HandOverFacts, type StageFacts, stageFolder, startFolder } from "./facts.ts";
 import { attentionOf, trainingArguments } from "./trl.ts";
 import type { Config } from "./values.ts";
 
@@ -13,11 +13,12 @@ export function llamaFactoryConfig(facts: HandOverFacts, stage: StageFacts): Con
   const { recipe, base } = facts;
   const { lora, method } = recipe;
   const before = stage.nth > 1 ? `${output}/stage-${stage.nth - 1}` : null;
+  const whole = beginsWith(facts, before);
   const validates = stage.heldOut > 0;
   const { patience } = recipe;
   return {
-    model_name_or_path: method === "full" && before ? before : baseOf(base),
-    ...(base.revision !== null && !(method === "full" && before) && { model_revision: base.revision }),
+    model_name_or_path: whole,
+    ...(base.revision !== null && whole === base.id && { model_revision: base.revision }),
     trust_remote_code: false,
     flash_attn: attentionOf(base) === "eager" ? "disabled" : "sdpa",
     stage: "sft",

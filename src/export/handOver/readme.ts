@@ -26,6 +26,11 @@ const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 
 const short = (text: string) => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
+const startOf = ({ recipe }: HandOverFacts) =>
+  recipe.method === "lora"
+    ? "the adapter as the run begins it, with Hone's own first numbers (PEFT)."
+    : "the model as the run begins it.";
+
 function contents(facts: HandOverFacts): string {
   const { recipe, step, template, stages } = facts;
   const lines = [
@@ -35,9 +40,7 @@ function contents(facts: HandOverFacts): string {
     ...(template
       ? [`- \`${templatePath}\`: the chat template, with the system prompt of the run and \`{% generation %}\` tags.`]
       : []),
-    ...(recipe.method === "lora"
-      ? [`- \`${startFolder}\`: the adapter as the run begins it, with Hone's own first numbers (PEFT).`]
-      : []),
+    ...(facts.hasStart ? [`- \`${startFolder}\`: ${startOf(facts)}`] : []),
     ...(step === null ? [] : [`- \`${checkpointFolder(recipe)}\`: the weights of step ${step}, to go on from.`]),
     "- `recipe.json`: the recipe. `first_batch.json` and `check_batch.py`: the check below.",
   ];
@@ -58,16 +61,7 @@ function commands(facts: HandOverFacts): string {
     each(({ nth }) => `accelerate launch --config_file trl/accelerate/one_gpu.yaml trl/train.py --stage ${nth}`),
     "",
     "`several_gpus.yaml`, `several_machines.yaml`, `fsdp.yaml` and `deepspeed.yaml` take the place of `one_gpu.yaml`. Set `num_processes` to your number of GPUs, on several machines also `num_machines`, `main_process_ip` and, on each machine, `machine_rank`. `train.py` divides the micro-batches of each step among the processes, so the steps stay Hone's.",
-    ...(step === null
-      ? []
-      : [
-          "",
-          `To go on from step ${step} with the weights in \`${checkpointFolder(facts.recipe)}\` (AdamW's moments start anew):`,
-          "",
-          code([
-            `accelerate launch --config_file trl/accelerate/one_gpu.yaml trl/train.py --stage ${stageAt(facts, step)} --from-step ${step}`,
-          ]),
-        ]),
+    ...goingOn(facts),
     "",
     "## Axolotl",
     "",
@@ -92,19 +86,24 @@ function commands(facts: HandOverFacts): string {
       ? []
       : [
           "",
-          `Axolotl, LLaMA-Factory and Unsloth begin at \`${facts.recipe.method === "lora" ? startFolder : baseOf(facts.base)}\`. To go on from the checkpoint, put \`${checkpointFolder(facts.recipe)}\` there in their configs; their order and rates then begin anew.`,
+          `Axolotl, LLaMA-Factory and Unsloth begin at \`${facts.hasStart ? startFolder : baseOf(facts.base)}\`. To go on from the checkpoint, put \`${checkpointFolder(facts.recipe)}\` there in their configs; their order and rates then begin anew.`,
         ]),
   ].join("\n");
 }
 
-/** The stage in which a step count lies; a finished run counts to its last stage. */
-function stageAt({ stages }: HandOverFacts, step: number): number {
-  let before = 0;
-  for (const { nth, planned } of stages) {
-    before += planned;
-    if (step < before) return nth;
+/** The commands that go on from the checkpoint in the zip. */
+function goingOn({ stages, step, recipe }: HandOverFacts): string[] {
+  if (step === null) return [];
+  const launch = "accelerate launch --config_file trl/accelerate/one_gpu.yaml trl/train.py";
+  const folder = checkpointFolder(recipe);
+  const ends = stages.map((_, i) => stages.slice(0, i + 1).reduce((sum, { planned }) => sum + planned, 0));
+  const next = stages[ends.findIndex((end) => step < end)];
+  if (!next) {
+    const text = `The run has ended: \`${folder}\` has its weights of step ${step}. To train on from them, with the order and the rates from the beginning:`;
+    return ["", text, "", code([`${launch} --stage ${stages.length} --start ${folder}`])];
   }
-  return stages.at(-1)?.nth ?? 1;
+  const text = `To go on from step ${step} with the weights in \`${folder}\` (AdamW's moments start anew):`;
+  return ["", text, "", code([`${launch} --stage ${next.nth} --from-step ${step}`])];
 }
 
 function settings(facts: HandOverFacts, stage: StageFacts): string {
@@ -174,7 +173,7 @@ export function readme(facts: HandOverFacts): string {
     "",
     ...trainers.map((trainer) => `- ${trainer}: written for ${versions[trainer]}.`),
     "",
-    "Hone's own tests run zips like this one in TRL, in one process on the processor: the first batch, the first ten losses, and training from Hone's adapter. Several GPUs, several machines, FSDP and DeepSpeed were not run. The configs of Axolotl and LLaMA-Factory and the script of Unsloth were not run: their keys and types were checked against the sources of these versions.",
+    "Hone's own checks run zips like this one in TRL on the processor: the first batch, the first ten losses, training from Hone's weights, and two processes (DDP). Several GPUs, several machines, FSDP and DeepSpeed were not run. The configs of Axolotl and LLaMA-Factory and the script of Unsloth were not run: their keys and types were checked against the sources of these versions.",
     "",
   ].join("\n");
 }

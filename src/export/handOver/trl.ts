@@ -73,24 +73,25 @@ export function trlConfig(facts: HandOverFacts, stage: StageFacts): Config {
     activation_offloading: false,
     use_liger_kernel: false,
     remove_unused_columns: true,
-    // Hone's micro-batches are of unequal sizes, and `train.py` gives each process its own.
+    // Of validation: processes with unequal numbers of batches would wait for each other. `train.py` gives out those of training.
     accelerator_config: {
       split_batches: false,
       dispatch_batches: false,
-      even_batches: false,
+      even_batches: true,
       use_seedable_sampler: true,
     },
   };
 }
 
 /** Settings of `train.py` itself. */
-export function trlScriptConfig({ base, recipe, stages }: HandOverFacts): Config {
+export function trlScriptConfig({ base, recipe, stages, hasStart }: HandOverFacts): Config {
   return {
     base: baseOf(base),
     revision: base.revision,
     dtype: "float32",
     attn_implementation: attentionOf(base),
     method: recipe.method,
+    start: hasStart,
     patience: recipe.patience,
     dropouts: base.dropouts,
     stages: stages.map(({ nth, form, planned, learningRate, schedule, warmupRatio, heldOut }) => ({

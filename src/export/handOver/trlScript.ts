@@ -11,6 +11,7 @@ supervised tokens, as Hone does. The rate is Hone's at every step, and weight de
 
 --stage N      the stage; a later stage goes on from the folder that the stage before it wrote
 --from-step K  goes on from the checkpoint in the zip, which Hone saved after K steps; AdamW's moments start anew
+--start PATH   begins with the weights of another folder, such as the result of the run
 --steps N      stops after N steps
 --base PATH    another folder or id of the base model
 --check        compares the first batch with Hone's, and ends: exit 1 where tokens or masks differ
@@ -190,6 +191,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", type=int, default=1)
     parser.add_argument("--from-step", type=int, default=0)
+    parser.add_argument("--start")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--base", default=SETTINGS["base"])
     parser.add_argument("--check", action="store_true")
@@ -214,12 +216,14 @@ def main():
     args = SFTConfig(**options)
 
     lora = SETTINGS["method"] == "lora"
-    if asked.from_step:
+    if asked.start:
+        start = Path(asked.start).resolve()
+    elif asked.from_step:
         start = root / ("adapter" if lora else "model")
     elif asked.stage > 1:
         start = root / "out" / "trl" / f"stage-{asked.stage - 1}"
     else:
-        start = root / "start" if lora else None
+        start = root / "start" if SETTINGS["start"] else None
     revision = SETTINGS["revision"] if asked.base == SETTINGS["base"] else None
     tokenizer = AutoTokenizer.from_pretrained(asked.base, **({} if revision is None else {"revision": revision}))
     validates = stage["validation"] and args.eval_strategy != "no"
@@ -247,7 +251,10 @@ def main():
     trainer.train()
     trainer.save_model()
     if asked.losses:
-        Path(asked.losses).write_text(json.dumps(trainer.losses))
+        # Each process has its share of a step, times the number of processes.
+        shares = trainer.accelerator.gather(torch.tensor([trainer.losses], device=args.device, dtype=torch.float32))
+        if args.process_index == 0:
+            Path(asked.losses).write_text(json.dumps(shares.mean(0).tolist()))
 
 
 if __name__ == "__main__":

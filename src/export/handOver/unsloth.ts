@@ -1,17 +1,19 @@
 /** The settings of Unsloth's script for each stage; Unsloth trains with TRL 0.24. */
 
-import { baseOf, type HandOverFacts, type StageFacts, startFolder } from "./facts.ts";
+import { beginsWith, type HandOverFacts, type StageFacts, startFolder } from "./facts.ts";
 import { trainingArguments } from "./trl.ts";
 import type { Config } from "./values.ts";
 
 const output = "out/unsloth";
 
 /** Arguments of `FastLanguageModel.from_pretrained`. */
-export function unslothModel({ recipe, base }: HandOverFacts, stage: StageFacts): Config {
+export function unslothModel(facts: HandOverFacts, stage: StageFacts): Config {
+  const { recipe, base } = facts;
   const before = stage.nth > 1 ? `${output}/stage-${stage.nth - 1}` : null;
   const lora = recipe.method === "lora";
+  const whole = lora ? (before ?? startFolder) : beginsWith(facts, before);
   return {
-    model_name: before ?? (lora ? startFolder : baseOf(base)),
+    model_name: whole,
     max_seq_length: recipe.maxLength,
     dtype: "float32",
     load_in_4bit: false,
@@ -21,7 +23,7 @@ export function unslothModel({ recipe, base }: HandOverFacts, stage: StageFacts)
     random_state: recipe.seed,
     max_lora_rank: recipe.lora.rank,
     trust_remote_code: false,
-    ...(!lora && before === null && base.revision !== null && { revision: base.revision }),
+    ...(whole === base.id && base.revision !== null && { revision: base.revision }),
   };
 }
 

@@ -6,6 +6,7 @@ import { lambdasOf, lastStage } from "../../run/stage.ts";
 import type { Hone } from "../../store/hone.ts";
 import { sourceEditWords } from "../words/edit.ts";
 import { runsWords as words } from "../words/runs.ts";
+import { startWords } from "../words/tuned.ts";
 import { entriesOf } from "./settings.ts";
 
 /** Fills in the form, and returns a sentence for each part that this browser does not have, and for replaced edits. */
@@ -30,8 +31,11 @@ export function duplicate(hone: Hone, run: RunRecord): string[] {
     there.map((source) => ({ ...choiceOf(source), lambda: lambdas[run.sources.indexOf(source)] ?? 1 })),
   );
   const gone = run.sources.filter((source) => !there.includes(source));
+  const { start } = run;
+  const startIsHere = !start || hone.store.getState().runs.list.some(({ id }) => id === start.runId);
   return [
     ...(known ? [] : [words.missingModel(run.model.name)]),
+    ...(startIsHere ? [] : [startWords.missing(start.name)]),
     ...gone.map(({ name }) => words.missingRows(name)),
     ...replaced.map(({ name }) => sourceEditWords.replaced(name)),
   ];

@@ -13,6 +13,7 @@ import { recipeOptions } from "../train/options.ts";
 import { readRecipe } from "../train/recipe.ts";
 import { runsWords, comparedWords as words } from "../words/runs.ts";
 import { stagesWords } from "../words/stages.ts";
+import { startWords } from "../words/tuned.ts";
 
 interface Setting {
   readonly field: string;
@@ -57,6 +58,11 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
       field: "data",
       label: words.data,
       values: runs.map(({ sources }) => sources.map(words.source).join(", ")),
+    },
+    {
+      field: "start",
+      label: startWords.label,
+      values: runs.map(({ start }) => (start ? `${start.name} ${start.hash.slice(0, 8)}` : startWords.base)),
     },
     { field: "method", label: words.method, values: runs.map(({ recipe }) => words[recipe.method]) },
     ...recipeOptions.map((option) => ({

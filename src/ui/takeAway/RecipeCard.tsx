@@ -13,7 +13,7 @@ export function RecipeCard() {
   const { runs } = useHone();
   const chosen = useFacts((state) => state.data.chosen);
   const typed = useFacts((state) => state.recipe.name.trim());
-  const { recipe, refusals, model } = useSpec();
+  const { recipe, refusals, model, start } = useSpec();
   const missing = !model || chosen.length === 0 ? words.missing : null;
   const name = typed || words.name(model?.name ?? "");
   return (
@@ -27,7 +27,13 @@ export function RecipeCard() {
       button={words.button}
       refusal={missing ?? (Object.keys(refusals).length > 0 ? words.refused : null)}
       make={(signal) =>
-        runs.handOverRecipe({ name, modelHash: model?.hash ?? "", sources: chosen.map(choiceOf), recipe }, signal)
+        runs.handOverRecipe(
+          {
+            ...{ name, modelHash: model?.hash ?? "", sources: chosen.map(choiceOf), recipe },
+            ...(start && { from: { runId: start.id, checkpoint: null } }),
+          },
+          signal,
+        )
       }
     />
   );

@@ -60,7 +60,7 @@ function Cards({ run }: { readonly run: RunRecord }) {
           worksWith={handOver.worksWith}
           size={words.madeFirst}
           button={handOver.button}
-          refusal={needs}
+          refusal={run.origin ? handOver.noRows : needs}
           make={(signal) => runs.handOver(run.id, pick.checkpoint, signal)}
         />
         <ExportCard

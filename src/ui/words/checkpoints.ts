@@ -4,6 +4,7 @@ export const checkpointWords = {
   label: "Checkpoint",
   newest: "Newest",
   step: (step: number, newest: boolean, best: boolean) => {
+    if (step === 0) return "As it was opened";
     const kinds = [...(newest ? ["newest"] : []), ...(best ? ["best"] : [])];
     return `Step ${step.toLocaleString("en")}${kinds.length > 0 ? ` (${kinds.join(" and ")})` : ""}`;
   },

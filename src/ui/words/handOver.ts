@@ -7,6 +7,7 @@ export const handOverWords = {
     "This run for a cluster: rows as trained, chat template, weights to go on from, and every setting as config or script of each trainer.",
   worksWith:
     "TRL with Accelerate (one GPU, several, several machines), Axolotl, LLaMA-Factory and Unsloth. Its README has the commands, and what no trainer can do.",
+  noRows: "It was not trained here, so it has no rows. Start a run from it, or export its weights.",
   recipe: {
     title: "Continue elsewhere, before a run",
     button: "Export the recipe for other trainers",

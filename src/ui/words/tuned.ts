@@ -33,6 +33,7 @@ export const startWords = {
   label: "Start from",
   base: "The base model",
   run: (name: string, step: number, foreign: boolean) => (foreign ? name : `${name} (step ${step})`),
+  missing: (name: string) => `the weights of ${name}, from which it starts`,
   help: "A run can start from an adapter or model that was trained before. Method, rank, alpha and targets are then the same.",
   startsFrom: (name: string, step: number, hash: string) =>
     `Starts from ${name}${step > 0 ? `, step ${step}` : ""}, weights ${hash.slice(0, 12)}….`,

@@ -3,16 +3,29 @@
  * the start of the next run), and the hash of the same weights.
  */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { unzipSync, zipSync } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
+import { goldenFolder } from "../../../scripts/oracle/adapters.ts";
+import { linearsIn } from "../../../src/artifacts/method.ts";
+import type { AdapterTensors } from "../../../src/export/combinePairs.ts";
+import { noBase, readAdapter } from "../../../src/export/readAdapter.ts";
+import type { GgufData } from "../../../src/gguf/types.ts";
+import { layoutGguf } from "../../../src/gguf/write.ts";
+import { modelFromSources } from "../../../src/hub/files.ts";
+import type { ModelDefinition } from "../../../src/models/architecture.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import type { EngineApi, Exported, TunedFiles } from "../../../src/protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { smallFamilies, smallFolder } from "../../support/smallFamilies.ts";
+import { asFiles, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const template = { kind: "built-in", name: "hone" } as const;
 const lora = { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] };
@@ -62,6 +75,34 @@ function runOf(method: Recipe["method"]): RunRecord {
   const run = runs[method];
   if (run?.status !== "finished") throw new Error(run?.reason ?? `the ${method} run has not finished`);
   return run;
+}
+
+/** A GGUF LoRA in F32, with llama.cpp's names and order of rows. */
+function ggufOf(model: ModelDefinition, { rank, alpha }: typeof lora, values: AdapterTensors): Uint8Array {
+  const keys = new Map<string, GgufData>([
+    ["general.type", { type: "string", value: "adapter" }],
+    ["general.architecture", { type: "string", value: "llama" }],
+    ["adapter.type", { type: "string", value: "lora" }],
+    ["adapter.lora.alpha", { type: "float32", value: alpha }],
+  ]);
+  const parts = linearsIn(model).flatMap(({ path, shape: [out, width] }) => {
+    const place = model.gguf()?.names(`${path}.weight`);
+    const [down, up] = [values.get(`${path}.lora_A.weight`), values.get(`${path}.lora_B.weight`)];
+    if (!place || !down || !up) return [];
+    const turned = new Float32Array(up.length);
+    for (let row = 0; row < out; row++) {
+      turned.set(up.subarray(row * rank, (row + 1) * rank), (place.rows?.(row) ?? row) * rank);
+    }
+    return [
+      { name: `${place.tensor}.lora_a`, type: "F32" as const, shape: [rank, width], data: down },
+      { name: `${place.tensor}.lora_b`, type: "F32" as const, shape: [out, rank], data: turned },
+    ];
+  });
+  const { head, tensors, byteLength } = layoutGguf(keys, parts);
+  const file = new Uint8Array(byteLength);
+  file.set(head);
+  tensors.forEach(({ start }, i) => void file.set(new Uint8Array(parts[i]?.data.buffer ?? new ArrayBuffer()), start));
+  return file;
 }
 
 const unpacked = async ({ archive }: Exported) => unzipSync(new Uint8Array(await archive.arrayBuffer()));
@@ -166,6 +207,19 @@ describe("an adapter", () => {
   }, 120_000);
 });
 
+test("a GGUF LoRA answers as the run whose adapter it has", async () => {
+  const run = runOf("lora");
+  const files = await unpacked(await engine.exportAdapter(run.id, null));
+  const model = defineModel(tinyConfig);
+  const sources = Object.entries(files).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
+  const { tensors } = await readAdapter(modelFromSources("adapter", sources), model, noBase);
+  const { record: peft } = await engine.openTuned(asTuned(files));
+  await engine.deleteRun(peft.id);
+  const { record } = await engine.openTuned(asTuned({ "lora.gguf": ggufOf(model, lora, tensors) }, "lora.gguf"));
+  expect(record.origin).toMatchObject({ format: "gguf", file: "lora.gguf", hash: peft.origin?.hash });
+  expect(await answersOf(record)).toEqual(await answersOf(run));
+});
+
 test("a whole model answers as the run that wrote it", async () => {
   const run = runOf("full");
   const files = await unpacked(await engine.exportModel(run.id, null));
@@ -184,6 +238,63 @@ test("a whole model answers as the run that wrote it", async () => {
   const next = await engine.startRun({ ...request, from: { runId: record.id, checkpoint: null } });
   expect(next.start?.hash).toBe(record.origin?.hash);
   expect(await evaluationOf(next.id, 0)).toBe(await evaluationOf(run.id, 6));
+}, 120_000);
+
+test("ranks that were filled with zeros stay so in training, and the rest is trained", async () => {
+  const { engine: other, data } = await engineHere(nodeEntries);
+  await other.start("wasm");
+  const model = await other.openModel({
+    kind: "files",
+    files: asFiles(smallFolder(smallFamilies.Llama ?? {})),
+    name: "small",
+  });
+  const folder = join(goldenFolder, "ranks");
+  const names = ["adapter_config.json", "adapter_model.safetensors"];
+  const golden = Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]));
+  const { record } = await other.openTuned({ ...asTuned(golden), modelHash: model.hash });
+  const next = await other.startRun({
+    name: "further",
+    modelHash: model.hash,
+    sources: [await takeIn(data, tinyRows())],
+    recipe: recipeWith(recipe, { lora: record.recipe.lora, steps: 3, weightDecay: 0.1 }),
+    from: { runId: record.id, checkpoint: null },
+  });
+  expect(next.status).toBe("finished");
+  const numbersOf = async (id: string) => {
+    const files = await unpacked(await other.exportAdapter(id, null));
+    const sources = Object.entries(files).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
+    return (await readAdapter(modelFromSources("adapter", sources), defineModel(smallFamilies.Llama), noBase)).tensors;
+  };
+  const [before, after] = [await numbersOf(record.id), await numbersOf(next.id)];
+  // Rank 2 of 6, by the golden's rank_pattern.
+  const [a, b] = ["A", "B"].map((side) => `model.layers.1.self_attn.q_proj.lora_${side}.weight`) as [string, string];
+  const width = (before.get(a)?.length ?? 0) / 6;
+  expect(
+    after
+      .get(a)
+      ?.subarray(2 * width)
+      .every((value) => value === 0),
+  ).toBe(true);
+  expect(after.get(b)?.every((value, i) => i % 6 < 2 || value === 0)).toBe(true);
+  expect(after.get(a)?.subarray(0, 2 * width)).not.toEqual(before.get(a)?.subarray(0, 2 * width));
+  expect(after.get(b)).not.toEqual(before.get(b));
+}, 120_000);
+
+test("a trainer's checkpoint without a tokenizer opens; another tokenizer is noted", async () => {
+  const files = await unpacked(await engine.exportModel(runOf("full").id, null));
+  const { "tokenizer.json": tokenizer, "tokenizer_config.json": _, "chat_template.jinja": __, ...rest } = files;
+  for (const { id, origin } of await engine.listRuns()) if (origin) await engine.deleteRun(id);
+  const bare = await engine.openTuned(asTuned(rest));
+  expect(bare).toMatchObject({ added: true, notes: [], record: { recipe: { template } } });
+  await engine.deleteRun(bare.record.id);
+  const json = JSON.parse(new TextDecoder().decode(tokenizer));
+  const added = { ...json.added_tokens[0], id: 9999, content: "<tool>", special: true };
+  const other = new TextEncoder().encode(JSON.stringify({ ...json, added_tokens: [...json.added_tokens, added] }));
+  const adapter = await unpacked(await engine.exportAdapter(runOf("lora").id, null));
+  const { notes } = await engine.openTuned(asTuned({ ...adapter, "tokenizer.json": other }));
+  expect(notes).toEqual([
+    expect.stringMatching(/^Its tokenizer has tokens that .* lacks, or under other ids \(<tool>\)/),
+  ]);
 }, 120_000);
 
 describe("refused, and nothing is stored", () => {

@@ -40,6 +40,7 @@ export function factsWith(
     weighted: false,
     assistantOnly: true,
     template: true,
+    hasStart: method === "lora",
     ...other,
   };
 }
@@ -77,5 +78,6 @@ export const kinds: Readonly<Record<string, HandOverFacts>> = {
     { mask: "last", truncation: "right" },
     { base: { ...base, modelType: "gemma2", softCaps: true } },
   ),
+  "full from another run": factsWith("full", {}, { hasStart: true, step: 3 }),
   "without template": factsWith("lora", {}, { template: false }),
 };

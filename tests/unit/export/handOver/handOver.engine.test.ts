@@ -297,8 +297,38 @@ test("a run's newest checkpoint comes with it, and its start adapter is the one 
     ),
   );
   expect(before["start/adapter_model.safetensors"]).toEqual(files["start/adapter_model.safetensors"]);
-  expect(new TextDecoder().decode(files["README.md"])).toMatch(/--from-step 5/);
+  expect(new TextDecoder().decode(files["README.md"])).toMatch(
+    /The run has ended: `adapter` has its weights of step 5[\s\S]*--stage 1 --start adapter/,
+  );
 });
+
+test.each(["lora", "full"] as const)(
+  "a %s run that started from another brings that one's weights as its start",
+  async (method) => {
+    const { engine, data } = await engineHere(nodeEntries);
+    await engine.start("wasm");
+    const opened = await engine.openModel({ kind: "files", files: asFiles(tinyModel()), name: "tiny" });
+    const lora = { rank: 2, alpha: 4, targets: ["q_proj"] };
+    const recipe = recipeWith(defaultRecipe(method), { ...settings, steps: 2, learningRate: 1e-2, lora });
+    const request = { name: "run", modelHash: opened.hash, sources: [await takeIn(data, chats)], recipe };
+    const first = await engine.startRun(request);
+    const second = await engine.startRun({ ...request, from: { runId: first.id, checkpoint: null } });
+    const unpacked = async ({ archive }: { readonly archive: Blob }) =>
+      unzipSync(new Uint8Array(await archive.arrayBuffer()));
+    const files = await unpacked(await engine.exportHandOver(second.id, null));
+    const [weights, own] =
+      method === "lora"
+        ? (["adapter_model.safetensors", await unpacked(await engine.exportAdapter(first.id, null))] as const)
+        : (["model.safetensors", await unpacked(await engine.exportModel(first.id, null))] as const);
+    expect(files[`start/${weights}`]).toEqual(own[weights]);
+    expect(files[`${method === "lora" ? "adapter" : "model"}/${weights}`]).not.toEqual(own[weights]);
+    const text = (name: string) => new TextDecoder().decode(files[name]);
+    expect(text("axolotl/stage-1.yaml")).toContain(
+      method === "lora" ? 'lora_model_dir: "start"' : 'base_model: "start"',
+    );
+    expect(text("trl/train.py")).toContain('"start": True');
+  },
+);
 
 const hasPython = spawnSync("python3", ["-c", "import struct"], { stdio: "ignore" }).status === 0;
 
