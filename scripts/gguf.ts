@@ -19,6 +19,8 @@ import { projectRoot } from "./setup.mjs";
 
 const usage = "npm run gguf -- [--model DIR|FILE …] [--out DIR] [--json FILE]";
 
+type Config = Readonly<Record<string, unknown>>;
+
 /** A small Gemma 3 that llama.cpp can express: a window in five of six layers, and scores by the head's size. */
 const gemma3 = {
   ...smallFamilies["Gemma 3"],
@@ -38,6 +40,11 @@ function splitAsGpt2(path: string): void {
 function everyModel(place: string): [string, string][] {
   const shared = join(projectRoot, "..", "shared", "models");
   const given = existsSync(shared) ? readdirSync(shared).sort() : [];
+  // Their windows hide tokens of a row, and the file's context would end before it: here they hide none.
+  const wide = (config: Config): Config =>
+    typeof config.sliding_window === "number" && !String(config.model_type).startsWith("gemma")
+      ? { ...config, sliding_window: 128 }
+      : config;
   const small = Object.entries({ ...smallFamilies, "Gemma 3 as llama.cpp has it": gemma3 });
   return [
     ["Seedling", join(projectRoot, "public/models/seedling")],
@@ -45,7 +52,8 @@ function everyModel(place: string): [string, string][] {
     ...small.map(([name, config]): [string, string] => {
       const folder = join(place, name);
       mkdirSync(folder);
-      for (const [file, content] of Object.entries(smallFolder(config))) writeFileSync(join(folder, file), content);
+      for (const [file, content] of Object.entries(smallFolder(wide(config))))
+        writeFileSync(join(folder, file), content);
       splitAsGpt2(join(folder, "tokenizer.json"));
       return [`small ${name}`, folder];
     }),

@@ -110,7 +110,7 @@ const alone = {
   TOKENIZERS_PARALLELISM: "false",
 };
 
-const twoProcesses = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517"];
+const twoProcesses = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"];
 
 /** The stage of the step after `step`, from 1. */
 function stageAt(stages: readonly number[], step: number): number {
