@@ -77,7 +77,7 @@ export async function openFolder(folder: string): Promise<LoadedModel> {
 }
 
 /** Seeded rows of random ids. */
-function rowsOf(vocabulary: number, count: number, seed: number): Int32Array[] {
+export function rowsOf(vocabulary: number, count: number, seed: number): Int32Array[] {
   const random = createRandom(seed);
   return Array.from({ length: count }, () => Int32Array.from({ length: rowLength }, () => random.below(vocabulary)));
 }
@@ -130,7 +130,7 @@ export async function compute(
 }
 
 /** Takes a few steps on random rows with a high rate, so that every trained tensor changes. */
-async function train(
+export async function train(
   runtime: Runtime,
   { definition }: LoadedModel,
   method: Method,
