@@ -25,15 +25,15 @@ import type { LlamaCpp, LlamaModel } from "./llama.ts";
 /** Tokens of a greedy answer. */
 const answerTokens = 48;
 /**
- * Largest difference of two log-probabilities in F32. ggml looks GELU up in a table of float16, which rounds by 2⁻¹¹, and that
- * goes through every layer after it.
+ * Largest difference of two log-probabilities in F32. ggml looks GELU up in a table of float16, which rounds by 2⁻¹¹ in every
+ * layer; a logit may have ten times that.
  */
-const toleranceOf = ({ opened: { config } }: LoadedModel) =>
-  [config.hidden_act, config.hidden_activation, config.activation_function, config.model_type].some(
-    (value) => typeof value === "string" && /gelu|gpt|gemma/.test(value),
-  )
-    ? 1e-2
-    : 1e-4;
+function toleranceOf({ opened: { config }, definition }: LoadedModel): number {
+  const names = [config.hidden_act, config.hidden_activation, config.activation_function, config.model_type];
+  const isGelu = names.some((value) => typeof value === "string" && /gelu|gpt|gemma/.test(value));
+  return 1e-4 + (isGelu ? 10 * definition.layers.length * 2 ** -11 : 0);
+}
+
 /** Every kind of piece in equal steps, without tokens in text: those have ids of their own. */
 const texts = nastyTexts([]).filter((_, i, all) => i % Math.floor(all.length / 60) === 0);
 /** Probabilities below this are not compared: float32 has too few digits of them. */
