@@ -322,6 +322,8 @@ test("an export that is refused says why, and one that is cancelled says nothing
   await merged.click();
   await take.getByRole("button", { name: "Cancel", exact: true }).click();
   await expect.element(merged).toBeEnabled();
+  await take.getByRole("button", { name: "Export the GGUF file" }).click();
+  await expect.element(take.getByText(/^GGUF cannot express this tokenizer: its pre_tokenizer/)).toBeVisible();
   await expect.element(page.getByText(/model\.zip/)).not.toBeInTheDocument();
 });
 
