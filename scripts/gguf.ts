@@ -1,7 +1,7 @@
 /**
- * `npm run gguf -- [--model DIR|FILE …] [--out DIR] [--json FILE]`: trains each model for a few steps, writes it as GGUF in
+ * `npm run gguf -- [--model DIR|FILE …] [--exam] [--out DIR] [--json FILE]`: trains each model for a few steps, writes it as GGUF in
  * every type and as a GGUF LoRA, and compares llama.cpp's tokens, answers and log-probabilities with Hone's; exit 1 on a
- * difference. Without --model: Seedling, the models of ../shared, where they are, and a small model of every family. A development
+ * difference. --exam: Seedling, tuned, takes its exam in llama.cpp as well. Without --model: Seedling, the models of ../shared, where they are, and a small model of every family. A development
  * command; skipped where node-llama-cpp is missing.
  */
 
@@ -14,10 +14,11 @@ import { createRuntime } from "../src/runtime/runtime.ts";
 import { smallFamilies, smallFolder } from "../tests/support/smallFamilies.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { compareGguf, type GgufVerdict } from "./oracle/gguf/compare.ts";
+import { examInLlama } from "./oracle/gguf/exam.ts";
 import { openLlama } from "./oracle/gguf/llama.ts";
 import { projectRoot } from "./setup.mjs";
 
-const usage = "npm run gguf -- [--model DIR|FILE …] [--out DIR] [--json FILE]";
+const usage = "npm run gguf -- [--model DIR|FILE …] [--exam] [--out DIR] [--json FILE]";
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -69,7 +70,12 @@ function line({ name, what, texts, greedy, logProbability, notes, faults }: Gguf
 
 async function main() {
   const { values } = parseArgs({
-    options: { model: { type: "string", multiple: true }, out: { type: "string" }, json: { type: "string" } },
+    options: {
+      model: { type: "string", multiple: true },
+      exam: { type: "boolean", default: false },
+      out: { type: "string" },
+      json: { type: "string" },
+    },
   });
   const llama = await openLlama();
   if (typeof llama === "string") {
@@ -91,8 +97,20 @@ async function main() {
     console.info(
       `\n${verdicts.length - refused.length} files, ${failed.length} with differences; ${refused.length} models refused.`,
     );
-    writeJson(values.json, verdicts);
-    process.exitCode = failed.length > 0 ? 1 : 0;
+    const exams = values.exam ? await examInLlama(llama, join(values.out ?? join(place, "out"), "exam")) : [];
+    for (const { type, questions, prompts, same, ended, correct } of exams) {
+      console.info(
+        `Exam of tuned Seedling in ${type}: ${questions} questions, ${prompts} prompts with the same tokens, ${same} answers the same, ` +
+          `${ended} ended by themselves; ${correct.llama} right in llama.cpp, ${correct.hone} in Hone.`,
+      );
+    }
+    writeJson(values.json, { verdicts, exams });
+    // Float16 rounds, so there an answer may differ where two tokens are almost equally likely.
+    const differs = exams.some(
+      ({ type, questions, prompts, same, ended }) =>
+        Math.min(prompts, ended, type === "F32" ? same : questions) < questions,
+    );
+    process.exitCode = failed.length > 0 || differs ? 1 : 0;
   } finally {
     await runtime.dispose();
     await llama.dispose();

@@ -150,7 +150,7 @@ export async function compareGguf(
     const prefixed = (await templates.tokenizer({ ...opened, modelType, rows: definition.vocabulary })).notes.some(
       (note) => note.startsWith("llama.cpp writes a space"),
     );
-    const wanted = { row: [...row], ids: own.ids, logits, model };
+    const wanted = { row: [...row], ids: own.ids, stopped: own.finish === "stop", logits, model };
     const verdicts: GgufVerdict[] = [];
     for (const type of writtenTypes) {
       const { files, notes } = await exportGguf({ ...base, trained, type });
@@ -177,6 +177,8 @@ export async function compareGguf(
 interface Wanted {
   readonly row: readonly number[];
   readonly ids: readonly number[];
+  /** Whether Hone's answer ended by itself. */
+  readonly stopped: boolean;
   readonly logits: Float32Array;
   readonly model: LoadedModel;
 }
@@ -184,7 +186,7 @@ interface Wanted {
 /** Compares what llama.cpp computes with the file. In 8 and 4 bits the numbers are others, and only the tokens are compared. */
 async function verdictOn(
   opening: LlamaModel,
-  { row, ids, logits, model }: Wanted,
+  { row, ids, stopped, logits, model }: Wanted,
   what: WrittenType | "LoRA",
   template: string | null,
   prefixed: boolean,
@@ -206,11 +208,14 @@ async function verdictOn(
     if (template !== null && opening.chatTemplate !== template) faults.push("the chat template differs");
     const answer = await opening.greedy(row, answerTokens);
     // Hone leaves the token out that ends an answer.
-    const theirs = answer.filter((id) => !opening.endsAnswer(id)).slice(0, ids.length);
+    const theirs = answer.filter((id) => !opening.endsAnswer(id));
     const same = ids.filter((id, i) => theirs[i] === id).length;
     const isExact = what === "F32" || what === "F16" || what === "LoRA";
     if (isExact && same < ids.length)
       faults.push(`greedy ids differ from ${ids.findIndex((id, i) => theirs[i] !== id)} on`);
+    const ended = answer.some((id) => opening.endsAnswer(id));
+    if (isExact && ended !== stopped)
+      faults.push(ended ? "it ends its answer, and Hone does not" : "it does not end its answer");
     let worst: number | null = null;
     if (what === "F32" || what === "LoRA") {
       const probabilities = await opening.probabilities(row);

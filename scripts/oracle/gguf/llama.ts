@@ -37,8 +37,8 @@ interface Llama {
 
 /** Greedy answers, log-probabilities and tokens of one file. */
 export interface LlamaModel {
-  /** Without BOS; special tokens in the text are text. */
-  tokenize(text: string): readonly number[];
+  /** Without BOS. `special`: whether special tokens in the text are tokens; by default they are text. */
+  tokenize(text: string, special?: boolean): readonly number[];
   readonly chatTemplate: string | null;
   endsAnswer(id: number): boolean;
   /** Greedy ids after these, up to `count`, the end of an answer included. */
@@ -81,7 +81,7 @@ export async function openLlama(): Promise<LlamaCpp | string> {
     async open(modelPath, adapter) {
       const model = await llama.loadModel({ modelPath, gpuLayers: 0, useMmap: false });
       const context = await model.createContext({
-        contextSize: 128,
+        contextSize: 256,
         threads: 1,
         // In float16 the cache alone would move log-probabilities by more than 1e-4.
         experimentalKvCacheKeyType: "F32",
@@ -91,7 +91,7 @@ export async function openLlama(): Promise<LlamaCpp | string> {
       });
       const sequence = context.getSequence();
       return {
-        tokenize: (text) => model.tokenize(text, false),
+        tokenize: (text, special = false) => model.tokenize(text, special),
         chatTemplate: model.fileInfo.metadata.tokenizer?.chat_template ?? null,
         endsAnswer: (id) => model.isEogToken(id),
         async greedy(ids, count) {
@@ -99,7 +99,8 @@ export async function openLlama(): Promise<LlamaCpp | string> {
           const made: number[] = [];
           for await (const id of sequence.evaluate(ids, { temperature: 0, yieldEogToken: true })) {
             made.push(id);
-            if (made.length >= count) break;
+            // The package goes on after the end of an answer.
+            if (made.length >= count || model.isEogToken(id)) break;
           }
           return made;
         },
