@@ -10,10 +10,20 @@ export interface ModelfileParts {
   readonly system: string | null;
 }
 
-/** A text in quotes; Ollama's long quotes have no escape for themselves, so such a text stands in one line with quotes. */
-function quoted(text: string): string {
-  if (!text.includes('"""') && !text.endsWith('"')) return /["\n]/.test(text) ? `"""${text}"""` : `"${text}"`;
-  return JSON.stringify(text);
+/**
+ * A text in quotes, or null for one that a Modelfile cannot say: Ollama has no escapes, and three quotes at the end of a line
+ * end the value. Quotes elsewhere stand as they are.
+ */
+function quoted(text: string): string | null {
+  if (/"""[^\S\r\n]*[\r\n]/.test(text)) return null;
+  return /["\r\n]/.test(text) ? `"""${text}"""` : `"${text}"`;
+}
+
+/** The line of a command; a comment where the value cannot be said. */
+function commandLine(command: string, value: string): string {
+  const text = quoted(value);
+  if (text !== null) return `${command} ${text}`;
+  return `# ${command} is missing: a line of its text ends with three quotes, which a Modelfile cannot say.`;
 }
 
 /** Ollama takes the chat template from the GGUF file. */
@@ -21,8 +31,8 @@ export function modelfile({ from, adapter, stops, system }: ModelfileParts): str
   const lines = [
     `FROM ${from}`,
     ...(adapter === undefined ? [] : [`ADAPTER ${adapter}`]),
-    ...stops.map((stop) => `PARAMETER stop ${quoted(stop)}`),
-    ...(system === null ? [] : [`SYSTEM ${quoted(system)}`]),
+    ...stops.map((stop) => commandLine("PARAMETER stop", stop)),
+    ...(system === null ? [] : [commandLine("SYSTEM", system)]),
   ];
   return `${lines.join("\n")}\n`;
 }

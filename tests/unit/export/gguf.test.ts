@@ -207,6 +207,22 @@ describe("the Modelfile", () => {
     ["plain", 'SYSTEM "plain"'],
     ["two\nlines", 'SYSTEM """two\nlines"""'],
     ['with "quotes" inside', 'SYSTEM """with "quotes" inside"""'],
+    // Ollama has no escapes: it strips three quotes at both ends (unquote in its parser/parser.go).
+    ['say "yes" or "no"', 'SYSTEM """say "yes" or "no""""'],
+    ['"first" word', 'SYSTEM """"first" word"""'],
+    ["a backslash \\n", 'SYSTEM "a backslash \\n"'],
+    ['python has """ quotes', 'SYSTEM """python has """ quotes"""'],
+    ['ends with """', 'SYSTEM """ends with """"""'],
+    ['one quote at a line"\nend', 'SYSTEM """one quote at a line"\nend"""'],
+    [" spaces around ", 'SYSTEM " spaces around "'],
+    [
+      'a docstring """\nmore',
+      "# SYSTEM is missing: a line of its text ends with three quotes, which a Modelfile cannot say.",
+    ],
+    [
+      'spaces follow """  \r\nmore',
+      "# SYSTEM is missing: a line of its text ends with three quotes, which a Modelfile cannot say.",
+    ],
   ])("writes the system prompt %j", (system, line) => {
     const text = modelfile({ from: "./a.gguf", stops: ["<|end|>"], system });
     expect(text).toBe(`FROM ./a.gguf\nPARAMETER stop "<|end|>"\n${line}\n`);
