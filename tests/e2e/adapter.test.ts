@@ -79,6 +79,7 @@ test("an adapter of PEFT is opened, compared, exported, and trained on; one that
     "ranks-lora.gguf",
     "Modelfile",
     "README.txt",
+    "README.md",
   ]);
   const { "ranks-F16.gguf": gguf, Modelfile: modelfile } = await exported(page, "Export the GGUF file");
   expect(new TextDecoder().decode(modelfile)).toMatch(/^FROM \.\/ranks-F16\.gguf\nPARAMETER stop "/);
