@@ -43,7 +43,7 @@ const steps = 6;
 export type Kind = Method["kind"];
 
 /** Logits (rowLength, V) of a row, and the greedy answer to it. */
-interface Computed {
+export interface Computed {
   readonly logits: Float32Array;
   readonly ids: readonly number[];
 }
@@ -77,17 +77,19 @@ export async function openFolder(folder: string): Promise<LoadedModel> {
 }
 
 /** Seeded rows of random ids. */
-function rowsOf(vocabulary: number, count: number, seed: number): Int32Array[] {
+export function rowsOf(vocabulary: number, count: number, seed: number): Int32Array[] {
   const random = createRandom(seed);
   return Array.from({ length: count }, () => Int32Array.from({ length: rowLength }, () => random.below(vocabulary)));
 }
 
+/** Logits of a row, and the greedy answer to it. */
 export async function compute(
   runtime: Runtime,
   { definition }: LoadedModel,
   method: Method | null,
   parameters: ParameterTensors,
   row: Int32Array,
+  maxTokens = answerTokens,
 ): Promise<Computed> {
   const { inputIds, start, logitsIndex, logits: port } = generationPorts;
   const artifact = compileGeneration(definition, method, { tokens: row.length, capacity: 64 });
@@ -122,7 +124,7 @@ export async function compute(
   const { ids } = await generate({
     prompt: row,
     stopIds: [],
-    maxTokens: answerTokens,
+    maxTokens,
     sampling: greedySampling,
     seed: 0,
   });
@@ -130,7 +132,7 @@ export async function compute(
 }
 
 /** Takes a few steps on random rows with a high rate, so that every trained tensor changes. */
-async function train(
+export async function train(
   runtime: Runtime,
   { definition }: LoadedModel,
   method: Method,
