@@ -10,7 +10,7 @@ import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
-import { smallFamilies, smallFolder } from "../tests/support/smallFamilies.ts";
+import { ggufConfigs, llamaFolder } from "../tests/support/smallGguf.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { checkGguf, type GgufVerdict } from "./oracle/ggufs.ts";
 import { llamaMissing, startLlama } from "./oracle/llama.ts";
@@ -22,10 +22,10 @@ const usage = "npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--js
 function everyModel(place: string): [string, string][] {
   const shared = join(projectRoot, "..", "shared", "models");
   const others = existsSync(shared) ? readdirSync(shared).sort() : [];
-  const small = Object.entries(smallFamilies).map(([name, config]): [string, string] => {
+  const small = Object.entries(ggufConfigs).map(([name, config]): [string, string] => {
     const folder = join(place, "models", name);
     mkdirSync(folder, { recursive: true });
-    for (const [file, content] of Object.entries(smallFolder(config))) writeFileSync(join(folder, file), content);
+    for (const [file, content] of Object.entries(llamaFolder(config))) writeFileSync(join(folder, file), content);
     return [`small ${name}`, folder];
   });
   return [
@@ -41,7 +41,9 @@ function show({ name, refusal, notes, texts, comparisons }: GgufVerdict): number
     return 0;
   }
   const faults = [...texts.faults];
-  console.info(`${texts.faults.length === 0 ? "ok  " : "FAIL"} ${name}: ${texts.equal} of 60 texts have equal tokens`);
+  console.info(
+    `${texts.faults.length === 0 ? "ok  " : "FAIL"} ${name}: ${texts.equal} of 60 texts have equal tokens, ${texts.noted} others as noted`,
+  );
   for (const fault of texts.faults) console.info(`       ${fault}`);
   for (const { what, deviation, greedy, answered, faults: own } of comparisons) {
     const found = own.length === 0 ? "" : `: ${own.join("; ")}`;

@@ -111,6 +111,8 @@ export async function startLlama(): Promise<LlamaRunner> {
       const context = await model.createContext({
         contextSize,
         batchSize: contextSize,
+        // With more threads than free cores, llama.cpp waits for minutes on so small a model.
+        threads: 1,
         flashAttention: false,
         experimentalKvCacheKeyType: "F32",
         experimentalKvCacheValueType: "F32",
