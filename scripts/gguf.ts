@@ -1,22 +1,29 @@
 /**
- * `npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE] [--freeze]`: exports models as GGUF in every
+ * `npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE]`: exports models as GGUF in every
  * type and as a LoRA, opens each file in llama.cpp, and compares tokens, template, answers and log-probabilities with Hone;
- * exit 1 on a difference. A development command.
+ * exit 1 on a difference. Without --model it also trains Seedling on the page's data, and its files take the exam. --run
+ * takes the file of a run, whose base is --model. A development command.
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { defaultRecipe } from "../src/run/recipe.ts";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
+import { demoData, demoExam, seedlingRecipe } from "../src/store/seedling.ts";
 import { ggufConfigs, llamaFolder } from "../tests/support/smallGguf.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
+import { examineRun } from "./oracle/ggufExam.ts";
 import { checkGguf, type GgufVerdict } from "./oracle/ggufs.ts";
-import { llamaMissing, startLlama } from "./oracle/llama.ts";
+import { type LlamaRunner, llamaMissing, startLlama } from "./oracle/llama.ts";
+import { openLaboratory } from "./seedling/laboratory.ts";
+import type { Pair } from "./seedling/pairs.ts";
+import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
-const usage = "npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE] [--freeze]";
+const usage = "npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE]";
 
 /** Paths by name: Seedling, the models of ../shared, and a small model of every family, written below `place`. */
 function everyModel(place: string): [string, string][] {
@@ -29,7 +36,7 @@ function everyModel(place: string): [string, string][] {
     return [`small ${name}`, folder];
   });
   return [
-    ["Seedling", join(projectRoot, "public", "models", "seedling")],
+    ["seedling", join(projectRoot, "public", "models", "seedling")],
     ...others.map((name): [string, string] => [name, join(shared, name)]),
     ...small,
   ];
@@ -56,10 +63,35 @@ function show({ name, refusal, notes, texts, comparisons }: GgufVerdict): number
   return faults.length;
 }
 
+const pairsOf = (name: string) => readRows<Pair>(join(projectRoot, "public", "samples", name));
+
+/** The run of a file or, for Seedling, of the page's data; its files answer questions. Returns the number of faults. */
+async function examine(llama: LlamaRunner, model: string, run: string | null, out: string): Promise<number> {
+  const laboratory = await openLaboratory(model, basename(model), { entries: nodeEntries });
+  const { engine } = laboratory;
+  const base = join(out, "..", basename(model), "F32", `${basename(model)}-F32.gguf`);
+  const record = run
+    ? (await engine.importRun(new File([readFileSync(run)], basename(run)))).record
+    : await laboratory.train(pairsOf(demoData), seedlingRecipe(defaultRecipe("lora")));
+  const questions = run
+    ? record.samples.map(({ prompt, after }) => ({ prompt, expected: after ?? "" }))
+    : pairsOf(demoExam[0] ?? "").map(({ instruction, output }) => ({ prompt: instruction, expected: output }));
+  const parts = { questions, base: existsSync(base) ? base : null, out };
+  const verdicts = await examineRun(engine, llama, record, parts);
+  for (const { what, questions: asked, equal, ended, correct, faults } of verdicts) {
+    console.info(
+      `${faults.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${equal} of ${asked} answers are Hone's, ${ended} end by themselves, ${correct} are right`,
+    );
+    for (const fault of faults) console.info(`       ${fault}`);
+  }
+  return verdicts.filter(({ faults }) => faults.length > 0).length;
+}
+
 async function main() {
   const { values } = parseArgs({
     options: {
       model: { type: "string", multiple: true },
+      run: { type: "string" },
       out: { type: "string" },
       json: { type: "string" },
     },
@@ -81,6 +113,11 @@ async function main() {
       const verdict = await checkGguf(runtime, llama, name, path, join(out, name));
       faults += show(verdict);
       verdicts.push(verdict);
+    }
+    if (!given || values.run) {
+      const [[, path = ""] = []] = given ?? [["seedling", join(projectRoot, "public", "models", "seedling")]];
+      console.info(values.run ? `\n${values.run}` : "\nSeedling, trained on the page's data, takes the exam");
+      faults += await examine(llama, path, values.run ? existing("run", values.run, usage) : null, join(out, "tuned"));
     }
     const refused = verdicts.filter(({ refusal }) => refusal !== null).length;
     console.info(`\n${verdicts.length} models, ${refused} refused by name, ${faults} differences.`);
