@@ -115,6 +115,7 @@ export async function compute(
     });
     logits.set(Float32Array.from(outputs[port]?.data ?? [], Number), at * definition.vocabulary);
   }
+  if (maxTokens === 0) return { logits, ids: [] };
   const generate = createGenerator({
     runtime,
     parameters,

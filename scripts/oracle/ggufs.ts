@@ -190,14 +190,14 @@ async function answered(
   row: Int32Array,
   context: number,
 ): Promise<Answered> {
-  const { logits } = await compute(runtime, model, method, parameters, row, 1);
+  const { logits } = await compute(runtime, model, method, parameters, row, 0);
   const [prompt, count] = promptOf(row, context);
   const { ids } = await compute(runtime, model, method, parameters, prompt, count);
   return {
     logits,
     ids,
     async margin(before, one, other) {
-      const found = await compute(runtime, model, method, parameters, Int32Array.from(before), 1);
+      const found = await compute(runtime, model, method, parameters, Int32Array.from(before), 0);
       const last = found.logits.subarray(found.logits.length - model.definition.vocabulary);
       return (last[one] ?? 0) - (last[other] ?? 0);
     },

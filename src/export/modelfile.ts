@@ -10,19 +10,44 @@ export interface ModelfileParts {
   readonly system: string | null;
 }
 
-/** A text in quotes; Ollama's long quotes have no escape for themselves, so such a text stands in one line with quotes. */
-function quoted(text: string): string {
-  if (!text.includes('"""') && !text.endsWith('"')) return /["\n]/.test(text) ? `"""${text}"""` : `"${text}"`;
-  return JSON.stringify(text);
+/** Characters that Ollama's parser leaves out: Go's IsPrint, and white space beside a space, a tab and line breaks. */
+const dropped = /[^\p{L}\p{M}\p{N}\p{P}\p{S} \t\r\n]/u;
+
+/**
+ * A text in quotes, as Ollama's parser (parser/parser.go) reads it back; null for one that no quotes carry. There is no escape: a
+ * value ends at the first line whose last characters close the quotes.
+ */
+export function quoted(text: string): string | null {
+  if (dropped.test(text)) return null;
+  // A short quote before more of them would be a long one.
+  const marks = text.startsWith('"') ? ['"""'] : ['"', '"""'];
+  return marks.map((mark) => `${mark}${text}${mark}`).find((value) => !endsEarly(value)) ?? null;
 }
 
-/** Ollama takes the chat template from the GGUF file. */
+/** Whether a line before the last one closes the quotes. */
+function endsEarly(value: string): boolean {
+  for (const { index } of value.matchAll(/[\r\n]/g)) {
+    const line = value.slice(0, index).trim();
+    const isLong = line.startsWith('"""');
+    if (isLong ? line.length >= 6 && line.endsWith('"""') : line.length >= 2 && line.endsWith('"')) return true;
+  }
+  return false;
+}
+
+/**
+ * The GGUF file's template has the system prompt too, so a whole model does without the line where no quotes carry it, and
+ * Ollama takes the template from there.
+ */
 export function modelfile({ from, adapter, stops, system }: ModelfileParts): string {
+  const line = (start: string, text: string) => {
+    const value = quoted(text);
+    return value === null ? [] : [`${start} ${value}`];
+  };
   const lines = [
     `FROM ${from}`,
     ...(adapter === undefined ? [] : [`ADAPTER ${adapter}`]),
-    ...stops.map((stop) => `PARAMETER stop ${quoted(stop)}`),
-    ...(system === null ? [] : [`SYSTEM ${quoted(system)}`]),
+    ...stops.flatMap((stop) => line("PARAMETER stop", stop)),
+    ...(system === null ? [] : line("SYSTEM", system)),
   ];
   return `${lines.join("\n")}\n`;
 }
