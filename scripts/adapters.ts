@@ -1,7 +1,7 @@
 /**
  * `npm run adapters -- [--python PATH] [--only TEXT] [--json FILE] [--freeze]`: PEFT writes an adapter of each variant for small
  * models; Hone opens it, and its logits must be PEFT's, or it refuses it by name. Then a round trip of every family: an adapter of
- * Hone, trained two steps in PEFT, opened again. Exit 1 on a difference. `--freeze` writes the golden files. A development command.
+ * Hone, trained two steps in PEFT, and a whole model, trained two steps in transformers, opened again. Exit 1 on a difference. `--freeze` writes the golden files. A development command.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ import {
   goldenFolder,
   goldenTokens,
   lastApart,
+  logitsOfTuned,
   logitsWith,
   openAdapter,
   openFamily,
@@ -42,6 +43,34 @@ interface Verdict {
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** Whole models of every family, trained two steps in transformers, as weights of a full training run. */
+async function wholeModels(runtime: Runtime, python: string, place: string, only: string): Promise<Verdict[]> {
+  const places = Object.keys(smallFamilies)
+    .filter((family) => `whole ${family}`.includes(only))
+    .map((family) => ({ family, base: join(place, "bases", family), folder: join(place, "whole", family) }));
+  for (const { family, base } of places) writeBase(family, base);
+  const cases = places.map(({ base, folder }) => ({ base, out: folder, train: null, row: adapterRow }));
+  const answers = runPeft(python, cases);
+  const verdicts: Verdict[] = [];
+  for (const [index, { family, base, folder }] of places.entries()) {
+    const answer = answers[index] ?? { error: "no result" };
+    const name = `whole ${family}`;
+    if ("error" in answer) {
+      verdicts.push({ name, deviation: null, refusal: null, fault: answer.error });
+      continue;
+    }
+    try {
+      const own = await logitsOfTuned(runtime, folder, await openFamily(family, base));
+      const deviation = lastApart(Float32Array.from(answer.logits.flat()), own);
+      const fault = deviation <= adapterTolerance ? null : "the logits differ";
+      verdicts.push({ name, deviation, refusal: null, fault });
+    } catch (error) {
+      verdicts.push({ name, deviation: null, refusal: messageOf(error), fault: "it is refused" });
+    }
+  }
+  return verdicts;
+}
 
 /** Compares an adapter in a folder with PEFT's logits; `refused` is a part of the expected refusal. */
 async function compare(
@@ -156,7 +185,10 @@ async function main() {
   try {
     const { python, only, freeze } = values;
     const verdicts = await variants(runtime, python, place, only, freeze);
-    if (!freeze) verdicts.push(...(await roundTrips(runtime, python, place, only)));
+    if (!freeze) {
+      verdicts.push(...(await roundTrips(runtime, python, place, only)));
+      verdicts.push(...(await wholeModels(runtime, python, place, only)));
+    }
     for (const { name, deviation, refusal, fault } of verdicts) {
       const found = deviation === null ? (refusal ?? "") : deviation.toExponential(1);
       console.info(`${fault === null ? "ok  " : "FAIL"} ${name}: ${fault === null ? "" : `${fault}: `}${found}`);

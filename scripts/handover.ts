@@ -1,5 +1,5 @@
 /**
- * `npm run handover -- --demo | --model DIR (--run FILE | --data FILE) [--python PATH] [--out DIR] [--json FILE]`: hands a
+ * `npm run handover -- --demo | --model DIR --data FILE [--run FILE] [--python PATH] [--out DIR] [--json FILE]`: hands a
  * run over and goes on with it in TRL: the first batch, ten losses, and training from Hone's own weights; exit 1 on a
  * difference. --demo: Seedling on the page's data, and two tiny models of ../shared, where they are. A development command.
  */
@@ -24,7 +24,7 @@ import {
 import { projectRoot } from "./setup.mjs";
 
 const usage =
-  "npm run handover -- --demo | --model DIR (--run FILE | --data FILE) [--python PATH] [--out DIR] [--json FILE]";
+  "npm run handover -- --demo | --model DIR --data FILE [--run FILE] [--python PATH] [--out DIR] [--json FILE]";
 
 const sample = (name: string) => join(projectRoot, "public/samples", name);
 
@@ -88,7 +88,7 @@ async function main() {
   const given = (): HandOverCase[] => {
     const model = existing("model", values.model, usage);
     const run = values.run === undefined ? null : existing("run", values.run, usage);
-    const data = run === null ? [existing("data", values.data, usage)] : [];
+    const data = [existing("data", values.data, usage)];
     return [{ name: basename(model), model, run, data, recipe: recipeWith(defaultRecipe("lora"), shortRun) }];
   };
   const only = values.only ?? "";

@@ -1,7 +1,7 @@
-"""Writes adapters with PEFT, and what PEFT computes with them; or trains a given adapter for two steps.
+"""Writes adapters with PEFT, and what PEFT computes with them; or trains an adapter or a whole model for two steps.
 
 In, on stdin: a JSON list of { "base": folder, "out": folder, "row": ids, "lora": arguments of LoraConfig, "dtype", "keys", "whole" }
-as in adapterCases.ts, or of { "base", "out", "row", "train": folder of an adapter }. Out: a JSON list of { "logits": float64 logits
+as in adapterCases.ts, or of { "base", "out", "row", "train": folder of an adapter, null for the whole model }. Out: a JSON list of { "logits": float64 logits
 (tokens, V) of the row, in a list } or { "error": text }. The adapter's matrices get seeded normal numbers.
 """
 
@@ -64,7 +64,9 @@ def written(case):
 
 
 def trained(case):
-    model = PeftModel.from_pretrained(base_of(case["base"]), case["train"], is_trainable=True)
+    model = base_of(case["base"])
+    if case["train"] is not None:
+        model = PeftModel.from_pretrained(model, case["train"], is_trainable=True)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     row = torch.tensor([case["row"]])
     for _ in range(2):

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import type { LoadedModel } from "../../src/engine/library.ts";
+import { readTunedModel } from "../../src/engine/tunedModel.ts";
 import { type ReadAdapter, readAdapter } from "../../src/export/readAdapter.ts";
 import { bytesFromBlob } from "../../src/hub/bytes.ts";
 import { modelFromSources } from "../../src/hub/files.ts";
@@ -51,6 +52,20 @@ export async function logitsWith(runtime: Runtime, model: LoadedModel, adapter: 
   );
   try {
     return (await compute(runtime, model, adapter.method, parameters, Int32Array.from(adapterRow))).logits;
+  } finally {
+    disposeAll(parameters);
+    await runtime.releaseSessions();
+  }
+}
+
+/** Hone's logits of `adapterRow` with a whole model that transformers trained and wrote. Throws as `readTunedModel` does. */
+export async function logitsOfTuned(runtime: Runtime, folder: string, model: LoadedModel): Promise<Float32Array> {
+  const sources = filesOf(folder).map((file) => bytesFromBlob(file.name, file));
+  const weights = await readTunedModel(modelFromSources("tuned", sources), model, undefined);
+  const specs = parametersOf(model.definition, weights.method);
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => weights.read(name));
+  try {
+    return (await compute(runtime, model, weights.method, parameters, Int32Array.from(adapterRow))).logits;
   } finally {
     disposeAll(parameters);
     await runtime.releaseSessions();

@@ -2,7 +2,7 @@
 
 import { backward, type GradientBase } from "../autodiff/backward.ts";
 import { forward, type ModelDefinition } from "../models/architecture.ts";
-import { type HeadOptions, linearCrossEntropy } from "../nn/crossEntropy.ts";
+import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { lazyArtifact } from "./artifact.ts";
@@ -20,7 +20,7 @@ import {
   tokenLoss,
 } from "./contract.ts";
 import { gradientOutputs } from "./gradients.ts";
-import { artifactKey, isFrozen, type Method, parametersOf, scopeOf } from "./method.ts";
+import { artifactKey, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** The graph inputs of the parameters. */
 export const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
@@ -47,10 +47,7 @@ export function buildLoss(
   model: ModelDefinition,
   method: Method | null,
   shape: BatchShape,
-  {
-    queryBlocks = 1,
-    ...head
-  }: Pick<TrainingOptions, "queryBlocks"> & Pick<HeadOptions, "frozen" | "differentiable"> = {},
+  { queryBlocks = 1, differentiable = true }: { readonly queryBlocks?: number; readonly differentiable?: boolean } = {},
 ) {
   const { rows, length, supervised } = shape;
   const scope = scopeOf(b, model, method);
@@ -68,7 +65,7 @@ export function buildLoss(
     model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
-    { cap: model.logitCap, frozen: isFrozen(method), ...head },
+    { cap: model.logitCap, differentiable },
   );
   return { loss, scope };
 }

@@ -20,9 +20,6 @@ export function adapterOf(method: Method | null): Adapter | null {
 export const isTrained = (method: Method | null, { source }: Declared) =>
   method?.kind === "full" || (method?.kind === "lora" && source !== "checkpoint");
 
-/** Whether a method trains nothing of the model itself. */
-export const isFrozen = (method: Method | null): boolean => method?.kind !== "full";
-
 /** The root of a model's graph: its adapter, and the storage of its weights. What full training changes is float32. */
 export const scopeOf = (
   b: GraphBuilder,

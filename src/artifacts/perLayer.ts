@@ -22,7 +22,7 @@ import {
   tokenLoss,
 } from "./contract.ts";
 import { gradientOutputs } from "./gradients.ts";
-import { artifactKey, isFrozen, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
+import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** Layers that differ only in the values of their parameters. */
 export interface LayerKind {
@@ -205,12 +205,7 @@ function headGraph(parts: Parts, saves: Saved, differentiable: boolean) {
     model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
-    {
-      cap: model.logitCap,
-      frozen: isFrozen(method),
-      differentiable,
-      ...(saves === "inputs" && { logitsLimit: fewLogits(parts) }),
-    },
+    { cap: model.logitCap, differentiable, ...(saves === "inputs" && { logitsLimit: fewLogits(parts) }) },
   );
   return { b, scope, x, loss };
 }

@@ -8,12 +8,15 @@ import { compileGeneration } from "../artifacts/generation.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { zipFiles } from "../export/archive.ts";
 import { writeArtifact } from "../export/artifacts.ts";
+import { type CardForm, modelCard } from "../export/card.ts";
 import { exportAdapter } from "../export/exportAdapter.ts";
 import { exportGgufAdapter } from "../export/exportGgufAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
 import { exportGguf } from "../export/gguf.ts";
 import { exportMerged } from "../export/merged.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
+import { hubReference } from "../hub/huggingFace.ts";
+import { catalogue } from "../models/catalogue.ts";
 import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
 import { bestOf } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -125,6 +128,28 @@ export function createExports(
     };
   }
 
+  /** The bundle with the model card of its run. */
+  async function withCard(
+    bundle: Bundle,
+    form: CardForm,
+    run: RunRecord,
+    { summary }: LoadedModel,
+    step: number | null,
+  ) {
+    const reference = summary.address === null ? null : hubReference(summary.address);
+    const baseId = reference?.folder === "" ? reference.id : null;
+    const { evaluations } = await storage.curves.read(run.id);
+    const owners = [
+      { kind: "run", id: run.id },
+      { kind: "model", id: run.model.hash },
+    ] as const;
+    const lists = await Promise.all(owners.map((owner) => storage.results.listExams(owner)));
+    const licence = catalogue.find(({ id }) => id === baseId)?.licence ?? null;
+    const exams = lists.flatMap((list) => list.exams);
+    const card = modelCard({ form, run, baseId, licence, step, evaluations, exams });
+    return { ...bundle, files: [...bundle.files, card] };
+  }
+
   return {
     pack,
 
@@ -137,7 +162,7 @@ export function createExports(
       const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
       return pack("adapter", async (places) => {
         const bundle = await exportAdapter({ model: model.definition, method, baseModel: run.model.name, trained });
-        return { ...(await zipped(bundle, notes, places, signal)), step };
+        return { ...(await zipped(await withCard(bundle, "adapter", run, model, step), notes, places, signal)), step };
       });
     },
 
@@ -160,7 +185,7 @@ export function createExports(
           signal,
         });
         emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
-        return { ...(await zipped(bundle, notes, places, signal)), step };
+        return { ...(await zipped(await withCard(bundle, "model", run, model, step), notes, places, signal)), step };
       });
     },
 
@@ -180,7 +205,7 @@ export function createExports(
           signal,
         });
         emit({ type: "progress", task: "Packing the GGUF file", done: 0, total: null });
-        return { ...(await zipped(bundle, notes, places, signal)), step };
+        return { ...(await zipped(await withCard(bundle, "gguf", run, model, step), notes, places, signal)), step };
       });
     },
 
@@ -200,7 +225,10 @@ export function createExports(
           templates: texts.templates(model, { choice, systemPrompt }, signal),
           ...{ name: run.name, baseModel: run.model.name },
         });
-        return { ...(await zipped(bundle, notes, places, signal)), step };
+        return {
+          ...(await zipped(await withCard(bundle, "gguf-adapter", run, model, step), notes, places, signal)),
+          step,
+        };
       });
     },
 

@@ -60,7 +60,7 @@ export async function exportGguf(parts: GgufParts): Promise<Bundle> {
   const { tokenizerJson, tokenizerConfig, config } = opened;
   const modelType = typeof config.model_type === "string" ? config.model_type : null;
   const tokenizer = await templates.tokenizer({ tokenizerJson, tokenizerConfig, modelType, rows: model.vocabulary });
-  const weights = await mergeWeights(parts);
+  const weights = await mergeWeights({ ...parts, exact: true });
   const source = bytesFromBlob(weights.file.name, weights.file.content);
   const planned = await plannedTensors(parts, form, source);
   const keys = ggufKeys({ form, tokenizer, template, stopIds, type, name });
@@ -128,7 +128,7 @@ async function plannedTensors(parts: GgufParts, form: WrittenForm, source: ByteS
       name: change.tensor,
       shape: own,
       type,
-      from: { entry: { ...tensor, start: entry.start, end: entry.end, source }, change },
+      from: { entry: { ...tensor, dtype: "F32", start: entry.start, end: entry.end, source }, change },
     };
   });
   return [...ofConfig, ...ofModel];

@@ -38,7 +38,7 @@ export function ggufKeys({ form, tokenizer, template, stopIds, type, name }: Key
   return new Map<string, GgufData>([
     ["general.architecture", text(architecture)],
     ["general.type", text("model")],
-    ["general.name", text(name)],
+    ["general.name", text(nameFor(name, tokenizer))],
     ["general.file_type", whole(fileTypes[type])],
     ["general.quantization_version", whole(2)],
     ...Object.entries(form.keys).map(([key, value]) => [`${architecture}.${key}`, value] as const),
@@ -58,4 +58,14 @@ export function ggufKeys({ form, tokenizer, template, stopIds, type, name }: Key
     ...(addSpacePrefix === null ? [] : [["tokenizer.ggml.add_space_prefix", flag(addSpacePrefix)] as const]),
     ["tokenizer.chat_template", text(template.source)],
   ]);
+}
+
+/**
+ * llama.cpp gives the special tokens of a model whose name contains "phi-3" or "phi3" a way to take spaces, and does not load
+ * one whose tokenizer lacks four of Phi-3's tokens. So a name has that word where, and only where, the tokenizer is Phi-3's.
+ */
+function nameFor(name: string, { tokens, strips }: WrittenTokenizer): string {
+  const isPhi = strips && ["</s>", "<unk>", "<s>", "<|endoftext|>"].every((token) => tokens.includes(token));
+  if (isPhi) return /phi-?3/i.test(name) ? name : `${name} (Phi-3)`;
+  return name.replace(/phi-?3/gi, "Phi 3");
 }

@@ -26,6 +26,11 @@ export interface WeightParts {
   readonly trained: TrainedTensors;
   /** The weights are written here. */
   readonly scratch: Scratch;
+  /**
+   * True: the model's own tensors alone, in float32, so that nothing is rounded. False, the default: every tensor of the base's
+   * files in its type.
+   */
+  readonly exact?: boolean;
   /** Tensors written, of `total`. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -53,9 +58,12 @@ export interface WrittenWeights {
 
 /** Throws ExportError when a number exceeds the base's type or the checkpoint lacks a parameter. */
 export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> {
-  const { opened, model, method, trained, scratch, onProgress, signal } = parts;
+  const { opened, model, method, trained, scratch, exact = false, onProgress, signal } = parts;
   const out = await scratch.create("The merged model");
-  const { head, places } = placesOf([...opened.stored.values()]);
+  const all: readonly TensorEntry[] = exact
+    ? Array.from(opened.tensors.values(), inFloat32)
+    : [...opened.stored.values()];
+  const { head, places } = placesOf(all);
   out.write(head, 0);
   const tensors = new Map<string, WantedTensor>();
   const rounding = createRounding();
@@ -73,7 +81,7 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
       }
     };
     tensors.set(name, { dtype, shape, sha256: await digestOf(counted()) });
-    onProgress?.(tensors.size, opened.stored.size);
+    onProgress?.(tensors.size, all.length);
   };
   const writeUnchanged = async (entry: TensorEntry, from: TensorEntry = entry) =>
     write(entry, storedSlices(from, signal));
@@ -92,17 +100,18 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
   };
   /** Writes `become` in place of the base's values, also in a copy of the tensor. */
   const change = async (one: StoredParameter, become: Become): Promise<void> => {
-    const { entry, tensor } = one;
+    const { tensor } = one;
+    const entry = exact ? inFloat32(one.entry) : one.entry;
     const changed = async function* () {
       for await (const { at, base } of basePieces(one)) {
-        const exact = become(base, at);
-        const bytes = encodeFloats(entry.dtype, exact);
-        rounding.add(entry, base, exact, decodeFloats(entry.dtype, bytes, new Float32Array(exact.length)));
+        const values = become(base, at);
+        const bytes = encodeFloats(entry.dtype, values);
+        rounding.add(entry, base, values, decodeFloats(entry.dtype, bytes, new Float32Array(values.length)));
         yield bytes;
       }
     };
     await write(entry, changed());
-    const copy = opened.copies.get(tensor.name);
+    const copy = exact ? undefined : opened.copies.get(tensor.name);
     if (copy) await writeAs(copy, one, become);
   };
   const writeAs = (copy: ModelTensor, one: StoredParameter, become: Become) => {
@@ -133,6 +142,10 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
         await change(one, mergedRows(one.tensor, down, up, method));
         continue;
       }
+      if (exact) {
+        await change(one, (base) => base);
+        continue;
+      }
       await writeUnchanged(entry);
       const copy = opened.copies.get(tensor.name);
       if (copy?.dtype === entry.dtype) await writeUnchanged(copy, entry);
@@ -143,9 +156,17 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
   for (const { name, entry } of stored) {
     if (!tensors.has(entry.name) && sizeOf(entry.shape) > 0) throw incomplete(name);
   }
-  for (const [name, entry] of opened.stored) if (!tensors.has(name)) await writeUnchanged(entry);
+  if (!exact) for (const [name, entry] of opened.stored) if (!tensors.has(name)) await writeUnchanged(entry);
   return { file: { name: "model.safetensors", content: await out.finish() }, tensors, notes: rounding.notes(method) };
 }
+
+/** The tensor in float32; its place is that of `layoutSafetensors`, which takes the length from start and end. */
+const inFloat32 = (entry: ModelTensor): ModelTensor => ({
+  ...entry,
+  dtype: "F32",
+  start: 0,
+  end: sizeOf(entry.shape) * bytesPerFloat.F32,
+});
 
 /** The file's header and the byte offset of each tensor, known before any tensor is computed. */
 function placesOf(tensors: readonly TensorEntry[]) {

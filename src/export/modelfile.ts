@@ -10,44 +10,44 @@ export interface ModelfileParts {
   readonly system: string | null;
 }
 
-/** Characters that Ollama's parser leaves out: Go's IsPrint, and white space beside a space, a tab and line breaks. */
+/** Characters that Ollama's parser leaves out: all but Go's IsPrint, a tab and line breaks. */
 const dropped = /[^\p{L}\p{M}\p{N}\p{P}\p{S} \t\r\n]/u;
 
-/**
- * A text in quotes, as Ollama's parser (parser/parser.go) reads it back; null for one that no quotes carry. There is no escape: a
- * value ends at the first line whose last characters close the quotes.
- */
-export function quoted(text: string): string | null {
-  if (dropped.test(text)) return null;
-  // A short quote before more of them would be a long one.
-  const marks = text.startsWith('"') ? ['"""'] : ['"', '"""'];
-  return marks.map((mark) => `${mark}${text}${mark}`).find((value) => !endsEarly(value)) ?? null;
-}
-
-/** Whether a line before the last one closes the quotes. */
-function endsEarly(value: string): boolean {
-  for (const { index } of value.matchAll(/[\r\n]/g)) {
-    const line = value.slice(0, index).trim();
-    const isLong = line.startsWith('"""');
-    if (isLong ? line.length >= 6 && line.endsWith('"""') : line.length >= 2 && line.endsWith('"')) return true;
+/** Why a Modelfile cannot say a text, as the rest of a sentence; null where it can. */
+function unsayable(text: string): string | null {
+  const [character] = dropped.exec(text) ?? [];
+  if (character !== undefined) {
+    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    return `its text has the character U+${code}, which Ollama leaves out`;
   }
-  return false;
+  return endsEarly(text) ? "a line of its text ends with three quotes, which a Modelfile cannot say" : null;
+}
+
+/** Whether a line before the last one closes the quotes. Ollama has no escapes; quotes elsewhere stand as they are. */
+function endsEarly(text: string): boolean {
+  const breaks = [...text.matchAll(/[\r\n]/g)];
+  return breaks.some(({ index }) => /^"""[\s\S]*"""$/.test(`"""${text.slice(0, index)}`.trimEnd()));
+}
+
+/** A text in quotes, as Ollama's parser (parser/parser.go) reads it back. */
+const quoted = (text: string) => (/["\r\n]/.test(text) ? `"""${text}"""` : `"${text}"`);
+
+/** The line of a command; a comment where the value cannot be said. */
+function commandLine(command: string, value: string): string {
+  const reason = unsayable(value);
+  return reason === null ? `${command} ${quoted(value)}` : `# ${command} is missing: ${reason}.`;
 }
 
 /**
- * The GGUF file's template has the system prompt too, so a whole model does without the line where no quotes carry it, and
- * Ollama takes the template from there.
+ * Ollama takes the chat template from the GGUF file. That of a whole model has the system prompt too, so the model does without
+ * a missing line.
  */
 export function modelfile({ from, adapter, stops, system }: ModelfileParts): string {
-  const line = (start: string, text: string) => {
-    const value = quoted(text);
-    return value === null ? [] : [`${start} ${value}`];
-  };
   const lines = [
     `FROM ${from}`,
     ...(adapter === undefined ? [] : [`ADAPTER ${adapter}`]),
-    ...stops.flatMap((stop) => line("PARAMETER stop", stop)),
-    ...(system === null ? [] : line("SYSTEM", system)),
+    ...stops.map((stop) => commandLine("PARAMETER stop", stop)),
+    ...(system === null ? [] : [commandLine("SYSTEM", system)]),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -46,6 +46,13 @@ const beyondLora = [
   "velora_config",
 ];
 
+/** Fields of the same form that change only the start or the speed. */
+const harmless = ["corda_config", "eva_config", "loftq_config", "lora_ga_config", "runtime_config", "use_rslora"];
+
+/** The first field that is on, and by its name may change the mathematics in a PEFT after 0.21. */
+const newerField = (json: Json) =>
+  Object.keys(json).find((field) => /^use_|_config$/.test(field) && !harmless.includes(field) && !isOff(json[field]));
+
 /** Starts that leave the base model's weights unchanged; the others subtract a part that the adapter's files do not have. */
 const harmlessStarts: readonly unknown[] = [undefined, null, true, false, "gaussian", "eva", "orthogonal", "mica"];
 
@@ -76,6 +83,8 @@ export function readPeftConfig(json: Json): PeftConfig {
   for (const field of beyondLora) {
     if (!isOff(json[field])) throw refuse(json, field, "off: Hone trains LoRA alone", wayOut);
   }
+  const newer = newerField(json);
+  if (newer !== undefined) throw refuse(json, newer, "off: Hone does not know this field of a newer PEFT", wayOut);
   const start = json.init_lora_weights;
   if (!harmlessStarts.includes(start)) {
     throw refuse(

@@ -5,7 +5,7 @@
 
 import { decodeBlocks } from "../gguf/blocks.ts";
 import { type GgufHeader, readHeader, readNumbers, readTexts } from "../gguf/read.ts";
-import { type AnyTensorType, GgufError, type GgufTensor, type GgufValue, tensorTypes } from "../gguf/types.ts";
+import { type AnyTensorType, GgufError, type GgufValue, tensorTypes } from "../gguf/types.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
@@ -13,6 +13,7 @@ import { cacheParts } from "./bytes.ts";
 import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
 import type { ModelFiles } from "./files.ts";
 import { type GgufChoice, ggufChoices, isGguf, partsOf } from "./ggufFiles.ts";
+import { allTensors, openParts, requireSplit } from "./ggufParts.ts";
 import { type GgufPart, type GgufPlace, type GgufWeights, ggufWeights, readableType } from "./ggufWeights.ts";
 import { showShape } from "./safetensors.ts";
 import type { OpenOptions } from "./url.ts";
@@ -169,59 +170,6 @@ async function named<T>(name: string, signal: AbortSignal | undefined, work: () 
     const message = messageOf(cause);
     throw new ModelError(message.startsWith(cut(name)) ? message : `${cut(name)}: ${message}`, { cause });
   }
-}
-
-async function openParts(files: ModelFiles, choice: GgufChoice, options: OpenOptions): Promise<readonly ByteSource[]> {
-  const sources: ByteSource[] = [];
-  const missing: string[] = [];
-  for (const name of choice.files) {
-    try {
-      sources.push(await files.open(name, options));
-    } catch (error) {
-      if (!(error instanceof ModelError) || !error.absent || files.listing === null) throw error;
-      missing.push(name);
-    }
-  }
-  if (missing.length === 0) return sources;
-  throw new ModelError(
-    `${cut(files.place, 120)} lacks ${missing.length} of the ${choice.files.length} parts of ${cut(choice.name, 80)} ` +
-      `(${listSome(missing)}): add them.`,
-  );
-}
-
-/** Refuses one part of several under another name, and an adapter. */
-function requireSplit({ keys }: GgufHeader, { name, files }: GgufChoice): void {
-  const count = keys.get("split.count");
-  const parts = count && count.type !== "array" ? Number(count.value) : 1;
-  if (parts > 1 && parts !== files.length) {
-    throw new ModelError(
-      `${cut(name, 100)} is one of ${parts} parts, but its name says ${files.length}: choose all parts under their own names, ` +
-        "such as model-00001-of-00003.gguf.",
-    );
-  }
-  const type = keys.get("general.type");
-  if (type?.type === "string" && type.value === "adapter") {
-    throw new ModelError(`${cut(name, 100)} is an adapter without its base model: open the base model.`);
-  }
-}
-
-function allTensors(
-  sources: readonly ByteSource[],
-  headers: readonly GgufHeader[],
-): ReadonlyMap<string, GgufTensor & { readonly source: ByteSource }> {
-  const places = new Map<string, GgufTensor & { readonly source: ByteSource }>();
-  for (const [i, source] of sources.entries()) {
-    for (const [name, tensor] of headers[i]?.tensors ?? []) {
-      const twin = places.get(name);
-      if (twin) {
-        throw new ModelError(
-          `Tensor ${tensorName(name)} is both in ${cut(twin.source.name)} and in ${cut(source.name)}: take all parts from one model.`,
-        );
-      }
-      places.set(name, { ...tensor, source });
-    }
-  }
-  return places;
 }
 
 function placeOf(part: GgufPart, places: ReturnType<typeof allTensors>, file: string): GgufPlace {

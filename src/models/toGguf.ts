@@ -88,9 +88,7 @@ function configOf({ architecture, key }: ModelDefinition): Json {
 function within(config: Json, { keys }: GgufForm): { readonly expected: Json; readonly notes: readonly string[] } {
   const context = keys.context_length?.type === "uint32" ? Number(keys.context_length.value) : 0;
   const { max_position_embeddings: longest, windows, rope } = config;
-  if (typeof longest !== "number" || context >= longest || "attention.sliding_window" in keys) {
-    return { expected: config, notes: [] };
-  }
+  if (typeof longest !== "number" || "attention.sliding_window" in keys) return { expected: config, notes: [] };
   const note =
     `The file's context is ${context.toLocaleString("en-US")} tokens of the model's ${longest.toLocaleString("en-US")}: ` +
     "llama.cpp computes longer ones otherwise.";
@@ -100,7 +98,7 @@ function within(config: Json, { keys }: GgufForm): { readonly expected: Json; re
     ...(Array.isArray(windows) && { windows: windows.map(() => null) }),
     ...(typeof rope === "object" && rope !== null && { rope: { ...rope, context } }),
   };
-  return { expected, notes: [note] };
+  return { expected, notes: context < longest ? [note] : [] };
 }
 
 /** The path of the first field that differs, and both values. */

@@ -22,15 +22,13 @@ export interface HeadOptions {
   readonly cap?: number | null;
   /** Most logits in a chunk. */
   readonly logitsLimit?: number;
-  /** Whether the head has no gradient; always true of one in 16 bits or less. */
-  readonly frozen?: boolean;
   /** Whether the sum's gradient may follow, true by default: a frozen head computes it beside the loss. */
   readonly differentiable?: boolean;
 }
 
 /**
- * Σ w·CE of logits hidden·weightᵀ against targets, hidden (N, D), weight (V, D), targets int32 [N], lossWeights [N]. For a
- * frozen head see `frozenHeadLoss`.
+ * Σ w·CE of logits hidden·weightᵀ against targets, hidden (N, D), weight (V, D), targets int32 [N], lossWeights [N]. A head in
+ * 16 bits or less is frozen; see `frozenHeadLoss`.
  *
  * The loss gradient by the logits is w·(softmax − one-hot), times a scalar from above. So each chunk computes its gradients
  * of hidden and weight alone, and the runtime can free its logits before the next chunk. This follows Liger Kernel's fused
@@ -42,9 +40,9 @@ export function linearCrossEntropy(
   head: Weight,
   targets: Value,
   lossWeights: Value,
-  { cap = null, logitsLimit = logitsPerChunk, frozen = false, differentiable = true }: HeadOptions = {},
+  { cap = null, logitsLimit = logitsPerChunk, differentiable = true }: HeadOptions = {},
 ): HeadLoss {
-  if (frozen || head.storage !== "float32")
+  if (head.storage !== "float32")
     return frozenHeadLoss(b, hidden, head, targets, lossWeights, { cap, logitsLimit, differentiable });
   const weight = head.data;
   const [positions] = hidden.shape as [number, number];

@@ -1,4 +1,4 @@
-/** The loss of a frozen language-model head, in chunks of the vocabulary. */
+/** The loss of a frozen language-model head that is stored in 16 bits or less, in chunks of the vocabulary. */
 
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
@@ -22,7 +22,7 @@ export function frozenHeadLoss(
   head: Weight,
   targets: Value,
   lossWeights: Value,
-  { cap, logitsLimit, differentiable }: Required<Omit<HeadOptions, "frozen">>,
+  { cap, logitsLimit, differentiable }: Required<HeadOptions>,
 ): HeadLoss {
   const [positions] = hidden.shape as [number, number];
   const [vocabulary, width] = head.shape;

@@ -1,17 +1,11 @@
 /** The runs as a topic: list, curves, sizes, deletion with undo, export and import. */
 
-import type {
-  Exported,
-  ExportedArtifacts,
-  ExportedFile,
-  RunRequest,
-  TunedFiles,
-  WrittenType,
-} from "../protocol/engine.ts";
+import type { Exported, ExportedArtifacts, ExportedFile, RunRequest, WrittenType } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
-import { type RunsFacts, toFailure } from "./state.ts";
+import { toFailure } from "./state.ts";
+import { type TunedActions, tunedActions } from "./tuned.ts";
 
 /** Milliseconds until a removed run is deleted. */
 export const undoTime = 8000;
@@ -19,7 +13,7 @@ export const undoTime = 8000;
 /** Key of a run that a closing page could not delete in time. */
 const leavingKey = "hone.leaving";
 
-export interface RunsActions {
+export interface RunsActions extends TunedActions {
   load(): Promise<void>;
   /** Updates the size of each run's checkpoints. */
   measure(): Promise<void>;
@@ -42,9 +36,6 @@ export interface RunsActions {
   /** Imports a run from a file. */
   importFile(file: File): Promise<void>;
   cancelImport(): void;
-  /** Opens another tool's weights on the selected model, and chooses them for comparison. */
-  openTuned(files: Omit<TunedFiles, "modelHash">): Promise<void>;
-  cancelTuned(): void;
   /** Chooses the run of the Take away screen. */
   takeAway(runId: string): void;
   /** The record as a file. Rejects when there is no such run. */
@@ -87,7 +78,6 @@ export function runsActions(
   const facts = () => store.getState().runs;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let importing: AbortController | null = null;
-  let opening: AbortController | null = null;
 
   /** Pending requests for curves by run; the mark distinguishes a newer request from an older one. */
   const pending = new Map<string, object>();
@@ -249,42 +239,7 @@ export function runsActions(
     },
     cancelImport: () => importing?.abort(),
 
-    async openTuned(files) {
-      const modelHash = store.getState().model.selected;
-      const set = (tuned: RunsFacts["tuned"]) => patch(context, "runs", { tuned });
-      if (facts().tuned.opening) return;
-      if (modelHash === null) {
-        const message =
-          "No base model is chosen: choose the model that was tuned under Model, then open these files again.";
-        return set({ opening: false, opened: null, failure: { name: "NoModel", message } });
-      }
-      opening = new AbortController();
-      set({ opening: true, opened: null, failure: null });
-      try {
-        await ensureOpen(modelHash, opening.signal);
-        const { record, added, notes } = await untilDone(
-          client.engine.openTuned({ ...files, modelHash }, opening.signal),
-        );
-        // Beside it stands the newest run of the same base.
-        const beside = facts().list.find(
-          ({ id, model, step }) => id !== record.id && model.hash === modelHash && step > 0,
-        );
-        if (added) adopt(record);
-        set({ opening: false, opened: { runId: record.id, name: record.name, added, notes }, failure: null });
-        patch(context, "compare", {
-          runId: record.id,
-          other: beside ? { runId: beside.id, checkpoint: null } : null,
-        });
-        void measure();
-        void refreshStorage();
-      } catch (thrown) {
-        const failure = toFailure(thrown);
-        set({ opening: false, opened: null, failure: failure.name === "AbortError" ? null : failure });
-      } finally {
-        opening = null;
-      }
-    },
-    cancelTuned: () => opening?.abort(),
+    ...tunedActions(context, { ensureOpen, adopt, measure, refreshStorage }),
 
     takeAway: (runId) => patch(context, "runs", { takeAway: runId }),
     record: (runId) => client.engine.exportRecord(runId),

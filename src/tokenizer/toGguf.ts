@@ -22,6 +22,8 @@ export interface TokenizerToWrite {
 }
 
 export interface WrittenTokenizer extends GgufTokenizer {
+  /** Whether added tokens take the spaces beside them. */
+  readonly strips: boolean;
   /** Notes for the user, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -45,6 +47,7 @@ export function tokenizerToGguf(given: TokenizerToWrite): WrittenTokenizer {
     padding: null,
     addBos,
     addEos: false,
+    strips: stripping(files).length > 0,
   };
   const composes = json.normalizers.some(({ type }) => type === "NFC");
   const composed = (text: string) => (composes ? text.normalize("NFC") : text);
@@ -75,7 +78,7 @@ export function tokenizerToGguf(given: TokenizerToWrite): WrittenTokenizer {
           { ...plain, pre },
         ];
   });
-  let best: { readonly written: GgufTokenizer; readonly different: readonly string[] } | null = null;
+  let best: { readonly written: Omit<WrittenTokenizer, "notes">; readonly different: readonly string[] } | null = null;
   for (const written of tries) {
     const different = differentIn(own, written, texts);
     if (best === null || different.length < best.different.length) best = { written, different };
@@ -188,10 +191,10 @@ function candidates(tokenizerJson: unknown): readonly string[] {
 /** SentencePiece's form: a score orders the pieces, the earliest merge first. */
 function sentencePiece(
   files: TokenizerFiles,
-  common: Omit<GgufTokenizer, "model" | "pre" | "scores" | "merges" | "addSpacePrefix">,
+  common: Omit<WrittenTokenizer, "model" | "pre" | "scores" | "merges" | "addSpacePrefix" | "notes">,
   own: Tokenizer,
   texts: readonly string[],
-): { readonly written: GgufTokenizer; readonly different: readonly string[] } {
+): { readonly written: Omit<WrittenTokenizer, "notes">; readonly different: readonly string[] } {
   const { model } = files.json;
   const scores = common.tokens.map(() => 0);
   if (model.type === "BPE") {

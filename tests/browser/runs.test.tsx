@@ -224,6 +224,18 @@ test("everything is taken away of the run that is chosen, each with what was com
       region("Merged model").getByText(/^first-try\.step-12\.model\.zip \(\d.* kB\) contains .*model\.safetensors/),
     )
     .toBeVisible();
+  const elsewhere = region("Continue elsewhere");
+  await elsewhere.getByRole("button", { name: "Export for other trainers" }).click();
+  await expect
+    .element(elsewhere.getByText(/^first-try\.step-12\.hand-over\.zip \(\d.* kB\) contains \d+ files\./))
+    .toBeVisible();
+  await expect.element(elsewhere.getByText(/^Read back and compared: 28 tensors equal/)).toBeVisible();
+  await expect
+    .element(elsewhere.getByText(/every row has Hone's tokens and mask\.$|^Stage 1 is given as tokens/))
+    .toBeVisible();
+  const recipe = region("Continue elsewhere, before a run");
+  await expect.element(recipe.getByText("Choose a model and data first.")).toBeVisible();
+  await expect.element(recipe.getByRole("button", { name: "Export the recipe for other trainers" })).toBeDisabled();
   await region("Training artifacts").getByRole("button", { name: "Make the artifacts" }).click();
   await region("Training artifacts")
     .getByRole("button", { name: /^eval_model\.onnx/ })
@@ -243,6 +255,7 @@ test("everything is taken away of the run that is chosen, each with what was com
     .toEqual([
       "first-try.step-12.adapter.zip",
       "first-try.step-12.model.zip",
+      "first-try.step-12.hand-over.zip",
       "first-try.artifacts.zip",
       "eval_model.onnx",
       "first-try.run.zip",
@@ -309,6 +322,8 @@ test("an export that is refused says why, and one that is cancelled says nothing
   await merged.click();
   await take.getByRole("button", { name: "Cancel", exact: true }).click();
   await expect.element(merged).toBeEnabled();
+  await take.getByRole("button", { name: "Export the GGUF file" }).click();
+  await expect.element(take.getByText(/^GGUF cannot express this tokenizer: its pre_tokenizer/)).toBeVisible();
   await expect.element(page.getByText(/model\.zip/)).not.toBeInTheDocument();
 });
 

@@ -18,6 +18,7 @@ import {
 import { goldenFolder } from "../../scripts/oracle/adapters.ts";
 import { smallFamilies, smallFolder } from "../support/smallFamilies.ts";
 import { jsonLines, tinyRows } from "../support/tinyLlama.ts";
+import { byteLevelTokenizer, gpt2Words } from "../support/tokenizers.ts";
 import { folderOf, freshTab, watch } from "./tab.ts";
 
 const part = (page: Page) => page.getByRole("region", { name: "Open an adapter or a tuned model" });
@@ -33,10 +34,25 @@ async function choose(page: Page, name: string): Promise<string> {
   return (await part(page).locator('[data-testid="tuned-result"], [role="alert"]').allTextContents()).join(" ");
 }
 
+/** A small Llama whose words llama.cpp knows. */
+const llama = {
+  ...smallFolder(smallFamilies.Llama ?? {}),
+  "tokenizer.json": JSON.stringify(byteLevelTokenizer({}, gpt2Words).json),
+};
+
+/** The files of an export. */
+async function exported(page: Page, button: string) {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: button }).click(),
+  ]);
+  return unzipSync(await readFile(await download.path()));
+}
+
 test("an adapter of PEFT is opened, compared, exported, and trained on; one that LoRA cannot hold is refused", {
   timeout: 300_000,
 }, async () => {
-  const folder = await folderOf({ ...smallFolder(smallFamilies.Llama ?? {}), "rows.jsonl": jsonLines(tinyRows()) });
+  const folder = await folderOf({ ...llama, "rows.jsonl": jsonLines(tinyRows()) });
   const page = await freshTab();
   watch(page, inject("page"));
   await openStudio(page, inject("page"), "wasm");
@@ -57,12 +73,18 @@ test("an adapter of PEFT is opened, compared, exported, and trained on; one that
   expect(tuned).not.toBe(base);
 
   await enterStep(page, "Take away");
-  const [download] = await Promise.all([
-    page.waitForEvent("download"),
-    page.getByRole("button", { name: "Export the merged model" }).click(),
-  ]);
-  const merged = unzipSync(await readFile(await download.path()));
+  const merged = await exported(page, "Export the merged model");
   expect(Object.keys(merged)).toEqual(expect.arrayContaining(["config.json", "model.safetensors"]));
+  expect(Object.keys(await exported(page, "Export the GGUF adapter"))).toEqual([
+    "ranks-lora.gguf",
+    "Modelfile",
+    "README.txt",
+  ]);
+  const { "ranks-F16.gguf": gguf, Modelfile: modelfile } = await exported(page, "Export the GGUF file");
+  expect(new TextDecoder().decode(modelfile)).toMatch(/^FROM \.\/ranks-F16\.gguf\nPARAMETER stop "/);
+  // What was taken along opens as a base model.
+  await openModelFolder(page, await folderOf({ "tuned.gguf": gguf ?? new Uint8Array() }));
+  await openModelFolder(page, folder);
 
   await openData(page, join(folder, "rows.jsonl"));
   await enterStep(page, "Runs");

@@ -235,8 +235,7 @@ function modelRow(name: string, method: Method, model: ModelDefinition): Gradche
     domain: [-0.7, 0.7],
     given: batch,
     build: (b) => {
-      // With a head that may have a gradient, so that all parameters are checked; weightRows.ts has frozen ones.
-      const { loss, scope } = buildLoss(b, model, method, { rows: 2, length: 5, supervised: 6 }, { frozen: false });
+      const { loss, scope } = buildLoss(b, model, method, { rows: 2, length: 5, supervised: 6 });
       if (!scope.parameters.some((declared) => isTrained(method, declared))) throw new Error(`${name} trains nothing`);
       return loss.sum;
     },

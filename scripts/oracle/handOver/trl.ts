@@ -28,7 +28,7 @@ export interface HandOverCase {
   readonly name: string;
   /** A model's folder. */
   readonly model: string;
-  /** Files of rows; with a run's file they come with it. */
+  /** Files of rows; also those of a run's file, because its rows are in the engine's storage alone here. */
   readonly data: readonly string[];
   readonly run: string | null;
   readonly recipe: Recipe | null;
@@ -56,10 +56,10 @@ export async function handOver({ name, model, data, run, recipe }: HandOverCase,
   const { engine } = here;
   await engine.start("wasm");
   const { hash: modelHash, contextLength } = await engine.openModel({ kind: "files", files: filesIn(model), name });
+  const { sources } = await here.data.open(data.map((file) => new File([readFileSync(file)], basename(file))));
   const record = await (async () => {
     if (run !== null) return (await engine.importRun(new File([readFileSync(run)], "run.zip"))).record;
-    if (recipe === null || data.length === 0) throw new Error(`${name} has no recipe or no rows.`);
-    const { sources } = await here.data.open(data.map((file) => new File([readFileSync(file)], basename(file))));
+    if (recipe === null) throw new Error(`${name} has no recipe.`);
     const linears = (await engine.modelDetails(modelHash)).linears;
     const maxLength = Math.min(recipe.maxLength, contextLength);
     const settings = { ...recipe, maxLength, lora: { ...recipe.lora, targets: linears } };
@@ -110,7 +110,7 @@ const alone = {
   TOKENIZERS_PARALLELISM: "false",
 };
 
-const twoProcesses = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517"];
+const twoProcesses = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"];
 
 /** The stage of the step after `step`, from 1. */
 function stageAt(stages: readonly number[], step: number): number {

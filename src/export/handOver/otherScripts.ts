@@ -81,8 +81,8 @@ def load_rows(stage, split):
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--stage", default="1", choices=list(STAGES))
-asked = parser.parse_args()
-settings = STAGES[asked.stage]
+given = parser.parse_args()
+settings = STAGES[given.stage]
 
 options = dict(settings["model"])
 options["dtype"] = getattr(torch, options["dtype"])
@@ -90,8 +90,8 @@ model, tokenizer = FastLanguageModel.from_pretrained(**options)
 trainer = InOrder(
     model=model,
     args=SFTConfig(**settings["training"]),
-    train_dataset=load_rows(asked.stage, "train"),
-    eval_dataset=load_rows(asked.stage, "validation") if settings["validation"] else None,
+    train_dataset=load_rows(given.stage, "train"),
+    eval_dataset=load_rows(given.stage, "validation") if settings["validation"] else None,
     processing_class=tokenizer,
     data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100),
     callbacks=[EarlyStoppingCallback(PATIENCE)] if PATIENCE is not None and settings["validation"] else [],

@@ -196,39 +196,39 @@ def main():
     parser.add_argument("--base", default=SETTINGS["base"])
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--losses")
-    asked = parser.parse_args()
+    given = parser.parse_args()
 
     stages = {stage["nth"]: stage for stage in SETTINGS["stages"]}
-    stage = stages[asked.stage]
-    before = sum(one["steps"] for one in SETTINGS["stages"] if one["nth"] < asked.stage)
-    first = asked.from_step - before if asked.from_step else 0
+    stage = stages[given.stage]
+    before = sum(one["steps"] for one in SETTINGS["stages"] if one["nth"] < given.stage)
+    first = given.from_step - before if given.from_step else 0
     if not 0 <= first < stage["steps"]:
-        sys.exit(f"Step {asked.from_step} is not in stage {asked.stage}: its steps are {before} to {before + stage['steps']}.")
-    folder = root / f"stage-{asked.stage}"
-    with open(root / "trl" / f"stage-{asked.stage}.yaml", encoding="utf-8") as file:
+        sys.exit(f"Step {given.from_step} is not in stage {given.stage}: its steps are {before} to {before + stage['steps']}.")
+    folder = root / f"stage-{given.stage}"
+    with open(root / "trl" / f"stage-{given.stage}.yaml", encoding="utf-8") as file:
         options = yaml.safe_load(file)
     for key in ("output_dir", "chat_template_path"):
         options[key] = options[key] and str(root / options[key])
     world = int(os.environ.get("WORLD_SIZE", "1"))
     options["gradient_accumulation_steps"] = math.ceil(options["gradient_accumulation_steps"] / world)
-    order = [step["micro_batches"] for step in read_lines(folder / "order.jsonl")][first:][: asked.steps]
+    order = [step["micro_batches"] for step in read_lines(folder / "order.jsonl")][first:][: given.steps]
     options["max_steps"] = len(order)
     args = SFTConfig(**options)
 
     lora = SETTINGS["method"] == "lora"
-    if asked.start:
-        start = Path(asked.start).resolve()
-    elif asked.from_step:
+    if given.start:
+        start = Path(given.start).resolve()
+    elif given.from_step:
         start = root / ("adapter" if lora else "model")
-    elif asked.stage > 1:
-        start = root / "out" / "trl" / f"stage-{asked.stage - 1}"
+    elif given.stage > 1:
+        start = root / "out" / "trl" / f"stage-{given.stage - 1}"
     else:
         start = root / "start" if SETTINGS["start"] else None
-    revision = SETTINGS["revision"] if asked.base == SETTINGS["base"] else None
-    tokenizer = AutoTokenizer.from_pretrained(asked.base, **({} if revision is None else {"revision": revision}))
+    revision = SETTINGS["revision"] if given.base == SETTINGS["base"] else None
+    tokenizer = AutoTokenizer.from_pretrained(given.base, **({} if revision is None else {"revision": revision}))
     validates = stage["validation"] and args.eval_strategy != "no"
     stopping = SETTINGS["patience"] is not None and validates
-    model = load_model(asked.base, revision, start)
+    model = load_model(given.base, revision, start)
     # Padding has no label and no attention, but its id needs a row in the embedding.
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= model.get_input_embeddings().num_embeddings:
         tokenizer.pad_token = tokenizer.eos_token
@@ -244,17 +244,17 @@ def main():
         first=first,
     )
     use_tokens_where_others(trainer, folder, validates)
-    if asked.check:
+    if given.check:
         batch = [trainer.train_dataset[number] for number in read_lines(folder / "order.jsonl", [0])[0]["micro_batches"][0]]
         expected = json.loads((root / "first_batch.json").read_text(encoding="utf-8"))
         sys.exit(0 if show(digest(batch), expected) else 1)
     trainer.train()
     trainer.save_model()
-    if asked.losses:
+    if given.losses:
         # Each process has its share of a step, times the number of processes.
         shares = trainer.accelerator.gather(torch.tensor([trainer.losses], device=args.device, dtype=torch.float32))
         if args.process_index == 0:
-            Path(asked.losses).write_text(json.dumps(shares.mean(0).tolist()))
+            Path(given.losses).write_text(json.dumps(shares.mean(0).tolist()))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ export type TunedSource = Pick<TunedFiles, "name" | "files">;
 /** Files from a file or folder dialog. */
 export function tunedSource(files: readonly File[]): TunedSource {
   const [first] = files;
-  const folder = first?.webkitRelativePath.split("/")[0];
-  const pathOf = ({ webkitRelativePath, name }: File) =>
-    webkitRelativePath === "" ? name : webkitRelativePath.split("/").slice(1).join("/");
-  return { name: folder || (first?.name ?? ""), files: files.map((file) => ({ path: pathOf(file), file })) };
+  // Empty, or missing in some browsers, for a file that was chosen alone.
+  const parts = (file: File) => (file.webkitRelativePath || file.name).split("/");
+  const pathOf = (file: File) => (file.webkitRelativePath ? parts(file).slice(1).join("/") : file.name);
+  return { name: first ? (parts(first)[0] ?? "") : "", files: files.map((file) => ({ path: pathOf(file), file })) };
 }
 
 /** Whether files are an adapter, not a model: PEFT's config, or its weights, without a model's config. */

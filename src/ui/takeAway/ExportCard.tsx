@@ -19,12 +19,16 @@ type Taken = Exported & { readonly artifacts?: readonly ArtifactFile[] };
 interface ExportCardProps {
   readonly run: Named;
   /** End of the file's name. */
-  readonly kind: "adapter" | "model" | "hand-over" | "artifacts" | "run";
+  readonly kind: "adapter" | "model" | "gguf" | "gguf-adapter" | "hand-over" | "artifacts" | "run";
   readonly title: string;
   readonly contains: string;
   readonly worksWith: string;
   /** Null where the size is unknown. */
   readonly size: string | null;
+  /** Commands that use the files, each on a line of its own. */
+  readonly commands?: readonly string[];
+  /** What the user chooses before. */
+  readonly choice?: ReactNode;
   readonly button: string;
   /** Why the export is not available; null when it is. */
   readonly refusal: string | null;
@@ -76,7 +80,7 @@ function Result({ name, taken }: { readonly name: string; readonly taken: Taken 
 }
 
 export function ExportCard(props: ExportCardProps) {
-  const { run, kind, title, contains, worksWith, size, button, refusal, children, make } = props;
+  const { run, kind, title, contains, worksWith, size, commands = [], choice, button, refusal, children, make } = props;
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   // The engine reports the progress of one long call at a time.
@@ -124,12 +128,25 @@ export function ExportCard(props: ExportCardProps) {
             <dd>{size}</dd>
           </div>
         )}
+        {commands.length > 0 && (
+          <div>
+            <dt>{words.use}</dt>
+            <dd>
+              {commands.map((command) => (
+                <code key={command} className={classes.command}>
+                  {command}
+                </code>
+              ))}
+            </dd>
+          </div>
+        )}
       </dl>
       {reason && (
         <Text size="sm" className={classes.doubt ?? ""}>
           {reason}
         </Text>
       )}
+      {choice}
       <Group gap="xs">
         <Button size="sm" disabled={!ready || reason !== null || working !== null || busy} onClick={() => void start()}>
           {button}

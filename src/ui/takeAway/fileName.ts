@@ -8,6 +8,6 @@ export function fileName(run: Named): string {
   return run.name.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || run.id;
 }
 
-/** The name of an archive; `step` is its checkpoint's, null for none or several. */
+/** The name of an archive; `step` is its checkpoint's, null for none or several; 0 is of a run without steps. */
 export const archiveName = (run: Named, kind: string, step: number | null) =>
-  [fileName(run), ...(step === null ? [] : [`step-${step}`]), kind, "zip"].join(".");
+  [fileName(run), ...(step ? [`step-${step}`] : []), kind, "zip"].join(".");

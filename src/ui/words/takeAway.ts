@@ -12,6 +12,7 @@ export const takeAwayWords = {
   contains: "Contents",
   worksWith: "Works with",
   size: "Size",
+  use: "Use",
   about: (size: string) => `about ${size}`,
   madeFirst: "known after the export",
   busy: "A run is training in this tab. Export after it has paused or ended.",
@@ -31,13 +32,36 @@ export const takeAwayWords = {
     contains: "The LoRA weights without the base model: adapter_config.json and adapter_model.safetensors.",
     worksWith: "PEFT, transformers, vLLM and other tools that load LoRA adapters.",
     none: "This run trained all parameters, so it has no adapter. Export the model instead.",
+    commands: [`PeftModel.from_pretrained(base, "FOLDER")`],
   },
   model: {
     title: { lora: "Merged model", full: "Model" },
     button: { lora: "Export the merged model", full: "Export the model" },
     contains:
       "A complete model in Hugging Face layout: weights, config, tokenizer, and this run's chat template and stop tokens.",
-    worksWith: "transformers, the GGUF converter of llama.cpp, and Hone as a new base model.",
+    worksWith: "transformers, vLLM, and Hone as a new base model.",
+    commands: ["transformers chat FOLDER"],
+  },
+  gguf: {
+    title: "GGUF file",
+    button: "Export the GGUF file",
+    contains: "The whole model in one file, with tokenizer, chat template and stop tokens, and a Modelfile for Ollama.",
+    worksWith: "Ollama, llama.cpp, LM Studio, and Hone as a new base model.",
+    type: "Numbers",
+    types: {
+      F32: "32 bits, exact",
+      F16: "16 bits",
+      Q8_0: "8 bits (Q8_0)",
+      Q4_0: "4 bits (Q4_0), smallest",
+    },
+    commands: ["ollama create NAME -f Modelfile && ollama run NAME", "llama-cli -m FILE.gguf -cnv"],
+  },
+  ggufAdapter: {
+    title: "GGUF adapter",
+    button: "Export the GGUF adapter",
+    contains: "The LoRA weights alone as a GGUF file, and a Modelfile that adds them to the base model.",
+    worksWith: "Ollama and llama.cpp, beside the base model as a GGUF file.",
+    commands: ["llama-cli -m BASE.gguf --lora FILE.gguf -cnv"],
   },
   artifacts: {
     title: "Training artifacts",
@@ -45,6 +69,7 @@ export const takeAwayWords = {
     contains:
       "The four ONNX graphs of this run: training, optimizer, eval and generation. Weights are inputs and not included.",
     worksWith: "Netron, which shows them, and any ONNX Runtime, which runs them.",
+    commands: ["netron training_model.onnx"],
     single: "Single files",
     of: (inputs: number, outputs: number, operators: number) =>
       `${plural(inputs, "input")}, ${plural(outputs, "output")}, ${plural(operators, "operator")}`,

@@ -235,6 +235,16 @@ describe("reading", () => {
       { fields: { alpha_pattern: { "(a+)+b": 8 } } },
       /alpha_pattern has "\(a\+\)\+b": 8, but Hone reads .*write out/,
     ],
+    [
+      "a field of the future",
+      { fields: { use_xlora: true } },
+      /use_xlora is true, but must be off: Hone does not know/,
+    ],
+    [
+      "settings of the future",
+      { fields: { xlora_config: { depth: 2 } } },
+      /xlora_config is \{"depth":2\}, but must be off/,
+    ],
     ["no effect", { fields: { lora_alpha: 0 } }, /alpha is 0, so it changes nothing/],
     [
       "an adapter of some tokens alone",

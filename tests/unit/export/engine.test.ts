@@ -134,7 +134,11 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   const { notes, ...adapter } = await engine.exportAdapter(run.id, null);
   expect(notes).toEqual(["Weights of step 12: the newest checkpoint."]);
   const unzipped = await unpacked({ notes, ...adapter });
-  expect(Object.keys(unzipped)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+  expect(Object.keys(unzipped)).toEqual(["adapter_config.json", "adapter_model.safetensors", "README.md"]);
+  const card = new TextDecoder().decode(unzipped["README.md"]);
+  expect(card).toMatch(/^---\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- hone\n- lora\n---\n/);
+  expect(card).toContain(JSON.stringify(run.recipe, null, 2));
+  expect(card).toContain(`The weights are those of step 12 of ${run.totalSteps}.`);
   const sources = Object.entries(unzipped).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
   const definition = defineModel(tinyConfig);
   const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), definition, noBase);

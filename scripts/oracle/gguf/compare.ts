@@ -2,30 +2,30 @@
 
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { linearsOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { createLibrary, type LoadedModel } from "../../src/engine/library.ts";
-import { exportGgufAdapter } from "../../src/export/exportGgufAdapter.ts";
-import type { Bundle, TrainedTensors } from "../../src/export/files.ts";
-import { exportGguf } from "../../src/export/gguf.ts";
-import { expressTemplate, requireSameTemplate, type TemplateWriter } from "../../src/export/template.ts";
-import { type WrittenType, writtenTypes } from "../../src/gguf/blocks.ts";
-import { readHeader } from "../../src/gguf/read.ts";
-import type { Runtime } from "../../src/runtime/types.ts";
-import { memoryScratch } from "../../src/storage/scratch.ts";
-import { openStorage } from "../../src/storage/storage.ts";
-import { suggestTemplate } from "../../src/templates/choose.ts";
-import { bytesFromMemory } from "../../src/tensor/bytes.ts";
-import { tokenizerToGguf } from "../../src/tokenizer/toGguf.ts";
+import { linearsOf, type Method, parametersOf } from "../../../src/artifacts/method.ts";
+import { createLibrary, type LoadedModel } from "../../../src/engine/library.ts";
+import { exportGgufAdapter } from "../../../src/export/exportGgufAdapter.ts";
+import type { Bundle, TrainedTensors } from "../../../src/export/files.ts";
+import { exportGguf } from "../../../src/export/gguf.ts";
+import { expressTemplate, requireSameTemplate, type TemplateWriter } from "../../../src/export/template.ts";
+import { type WrittenType, writtenTypes } from "../../../src/gguf/blocks.ts";
+import { readHeader } from "../../../src/gguf/read.ts";
+import type { Runtime } from "../../../src/runtime/types.ts";
+import { memoryScratch } from "../../../src/storage/scratch.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import { suggestTemplate } from "../../../src/templates/choose.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { tokenizerToGguf } from "../../../src/tokenizer/toGguf.ts";
 import {
   disposeAll,
   initialAdapter,
   type ParameterTensors,
   parameterPieces,
   uploadParameters,
-} from "../../src/training/parameters.ts";
-import { type Computed, compute, filesOf, rowsOf, train } from "./exported.ts";
-import { compareTexts, type TextVerdict, tokenizerOf } from "./ggufTexts.ts";
+} from "../../../src/training/parameters.ts";
+import { type Computed, compute, filesOf, rowsOf, train } from "../exported.ts";
 import type { LlamaModel, LlamaRunner } from "./llama.ts";
+import { compareTexts, type TextVerdict, tokenizerOf } from "./texts.ts";
 
 /** Ids of a greedy answer. */
 export const greedyTokens = 48;
@@ -143,7 +143,7 @@ export async function checkGguf(
     const [first] = paths;
     const context = Math.min(await contextOf(first?.file ?? ""), 256);
     const [row = new Int32Array()] = rowsOf(definition.vocabulary, 1, 9);
-    const asked = row.subarray(0, Math.min(row.length, context));
+    const asked = row.slice(0, Math.min(row.length, context));
     let texts: TextVerdict = { equal: 0, noted: 0, faults: ["no file was written"] };
     for (const { type, file } of paths) {
       const again = await openBase(file);
@@ -206,7 +206,7 @@ async function answered(
 
 /** The beginning of a row, and the number of ids that may follow within the context. */
 function promptOf(row: Int32Array, context: number): [Int32Array, number] {
-  const prompt = row.subarray(0, Math.max(1, Math.min(promptTokens, context >> 1)));
+  const prompt = row.slice(0, Math.max(1, Math.min(promptTokens, context >> 1)));
   return [prompt, Math.max(0, Math.min(greedyTokens, context - prompt.length))];
 }
 

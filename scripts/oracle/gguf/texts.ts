@@ -1,14 +1,14 @@
 /** Compares tokens of odd texts and rendered conversations of a GGUF file in llama.cpp with Hone. */
 
-import type { LoadedModel } from "../../src/engine/library.ts";
-import type { ExportedTemplate } from "../../src/export/template.ts";
-import { createPrompt } from "../../src/generation/prompt.ts";
-import { createChatTemplate } from "../../src/templates/chatTemplate.ts";
-import { TemplateError } from "../../src/templates/template.ts";
-import { quote } from "../../src/tensor/quote.ts";
-import { createTokenizer, type Tokenizer } from "../../src/tokenizer/tokenizer.ts";
+import type { LoadedModel } from "../../../src/engine/library.ts";
+import type { ExportedTemplate } from "../../../src/export/template.ts";
+import { createPrompt } from "../../../src/generation/prompt.ts";
+import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
+import { TemplateError } from "../../../src/templates/template.ts";
+import { quote } from "../../../src/tensor/quote.ts";
+import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { sixtyTexts } from "../nasty.ts";
 import type { LlamaModel } from "./llama.ts";
-import { sixtyTexts } from "./nasty.ts";
 
 type Message = { readonly role: "system" | "user" | "assistant"; readonly content: string };
 

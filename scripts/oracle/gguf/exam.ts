@@ -3,10 +3,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
-import type { WrittenType } from "../../src/gguf/blocks.ts";
-import type { EngineApi, Exported } from "../../src/protocol/engine.ts";
-import type { RunRecord } from "../../src/run/record.ts";
-import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
+import type { WrittenType } from "../../../src/gguf/blocks.ts";
+import type { EngineApi, Exported } from "../../../src/protocol/engine.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import type { LlamaModel, LlamaRunner } from "./llama.ts";
 
 export interface Question {

@@ -103,7 +103,7 @@ export async function startLlama(): Promise<LlamaRunner> {
   return {
     async open(file, { context: contextSize, lora }) {
       problems.length = 0;
-      const model = await llama.loadModel({ modelPath: file }).catch((error: unknown) => {
+      const model = await llama.loadModel({ modelPath: file, useMmap: false }).catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
         throw new Error(`llama.cpp does not load the file: ${[...problems, message].join(" ").slice(0, 300)}`);
       });

@@ -1,0 +1,170 @@
+/** The model card of an export: README.md with the metadata of the Hugging Face Hub, from the run alone. */
+
+import type { EvaluationMetrics } from "../run/metrics.ts";
+import { type Recipe, recipeSettings } from "../run/recipe.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { ExamResult } from "../run/results.ts";
+import { codeBlock, inline, table, yamlText } from "./cardText.ts";
+import type { OutFile } from "./files.ts";
+
+export type CardForm = "adapter" | "model" | "gguf" | "gguf-adapter";
+
+export interface CardParts {
+  readonly form: CardForm;
+  readonly run: RunRecord;
+  /** The base model's id on Hugging Face; null for files from elsewhere. */
+  readonly baseId: string | null;
+  /** The licence of the base, an SPDX identifier or its own name; null where it is not known. */
+  readonly licence: string | null;
+  /** Step of the exported weights; null for a run without a checkpoint. */
+  readonly step: number | null;
+  readonly evaluations: readonly EvaluationMetrics[];
+  /** Exams of the run and of its base model. */
+  readonly exams: readonly ExamResult[];
+}
+
+/** The Hub's identifiers of licences in the catalogue. */
+const hubLicences: Readonly<Record<string, string>> = { "Apache-2.0": "apache-2.0", MIT: "mit" };
+
+const contents: Readonly<Record<CardForm, string>> = {
+  adapter: "a LoRA adapter in PEFT's layout",
+  model: "a whole model in the layout of transformers",
+  gguf: "a whole model as a GGUF file, for llama.cpp and Ollama",
+  "gguf-adapter": "a LoRA adapter as a GGUF file, for llama.cpp and Ollama",
+};
+
+/** Most evaluations in the table of the loss. */
+const mostRows = 12;
+
+export function modelCard(parts: CardParts): OutFile {
+  const text = [metadata(parts), ...sections(parts)].join("\n\n");
+  return { name: "README.md", content: new Blob([`${text}\n`], { type: "text/markdown" }) };
+}
+
+function metadata({ form, run, baseId, licence }: CardParts): string {
+  const isAdapter = form === "adapter" || form === "gguf-adapter";
+  const library = form === "adapter" ? ["library_name: peft"] : form === "model" ? ["library_name: transformers"] : [];
+  const known = licence === null ? undefined : hubLicences[licence];
+  const other =
+    licence === null
+      ? []
+      : ["license: other", `license_name: ${yamlText(licence.toLowerCase().replace(/[^a-z0-9.]+/g, "-"))}`];
+  const tags = [
+    "hone",
+    ...(run.recipe.method === "lora" ? ["lora"] : []),
+    ...(form.startsWith("gguf") ? ["gguf"] : []),
+  ];
+  return [
+    "---",
+    ...(baseId === null
+      ? []
+      : [`base_model: ${yamlText(baseId)}`, `base_model_relation: ${isAdapter ? "adapter" : "finetune"}`]),
+    ...library,
+    "pipeline_tag: text-generation",
+    ...(known === undefined ? other : [`license: ${known}`]),
+    "tags:",
+    ...tags.map((tag) => `- ${tag}`),
+    "---",
+  ].join("\n");
+}
+
+function sections(parts: CardParts): string[] {
+  const { form, run, licence, step } = parts;
+  const weights = step === null ? "" : ` The weights are those of step ${step} of ${run.totalSteps}.`;
+  return [
+    `# ${inline(run.name) || "A run without a name"}`,
+    `This is ${contents[form]}. Hone trained it from ${inline(run.model.name)}.${weights}`,
+    ...(run.note.trim() === "" ? [] : [inline(run.note)]),
+    "## Data",
+    dataOf(run),
+    "## Recipe",
+    recipeOf(run),
+    ...lossOf(parts),
+    ...examOf(parts),
+    ...samplesOf(run),
+    "## Licence",
+    licence === null
+      ? "Hone does not know the licence of the base model. Its conditions also apply to this one."
+      : `The base model has the licence ${inline(licence)}. Its conditions also apply to this one.`,
+    "## Limits",
+    "The model can say false things with confidence. It was measured only by the figures on this card. It has the limits of its base model, and it can repeat what its training data contains.",
+  ];
+}
+
+function dataOf({ sources, examples, stages }: RunRecord): string {
+  const rows = sources.map(({ name, excluded, edits }) => [
+    inline(name),
+    `${excluded.length}`,
+    `${edits === undefined ? 0 : Object.keys(edits).length}`,
+  ]);
+  const tokens = stages.map(
+    ({ objective, steps, examples: count, supervisedTokens }, i) =>
+      `- Stage ${i + 1} (${objective}): ${steps} steps planned, ${count} examples` +
+      `${supervisedTokens === null ? "" : `, ${supervisedTokens} supervised tokens in one pass`}.`,
+  );
+  return [
+    table(["source", "excluded rows", "edited rows"], rows),
+    "",
+    `${examples.training} examples for training, ${examples.validation} held out.`,
+    "",
+    ...tokens,
+  ].join("\n");
+}
+
+function recipeOf({ recipe, provider, trainable, model, step, seconds }: RunRecord): string {
+  const shown = recipeSettings.filter(({ applies }) => applies?.(recipe) ?? true);
+  return [
+    `${trainable} of ${model.parameters} parameters were trained, ${step} steps in ${Math.round(seconds)} s, on ${provider}.`,
+    "",
+    table(
+      ["setting", "value"],
+      shown.map((setting) => [inline(setting.label), inline(valueText(setting.value(recipe)))]),
+    ),
+    "",
+    "The whole recipe:",
+    "",
+    codeBlock(wholeRecipe(recipe)),
+  ].join("\n");
+}
+
+const wholeRecipe = (recipe: Recipe) => JSON.stringify(recipe, null, 2);
+
+const valueText = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+
+function lossOf({ evaluations }: CardParts): string[] {
+  if (evaluations.length === 0) return [];
+  const every = Math.max(1, Math.ceil((evaluations.length - 1) / (mostRows - 1)));
+  const shown = evaluations.filter((_, i) => i % every === 0 || i === evaluations.length - 1);
+  const names = [...new Set(shown.flatMap(({ sets }) => Object.keys(sets)))];
+  const rows = shown.map(({ step, loss, sets }) => [
+    `${step}`,
+    loss.toFixed(4),
+    ...names.map((name) => sets[name]?.toFixed(4) ?? "–"),
+  ]);
+  return ["## Loss on held-out rows", table(["step", "all", ...names.map(inline)], rows)];
+}
+
+function examOf({ exams }: CardParts): string[] {
+  if (exams.length === 0) return [];
+  const rows = exams.map(({ exam, step, correct, textLoss }) => [
+    inline(exam.name),
+    step === null ? "base model" : `step ${step}`,
+    `${correct} of ${exam.questions}`,
+    textLoss?.toFixed(4) ?? "–",
+  ]);
+  return ["## Exam", table(["exam", "weights", "right answers", "loss on general text"], rows)];
+}
+
+function samplesOf({ samples }: RunRecord): string[] {
+  const [sample] = samples;
+  if (!sample || sample.after === null) return [];
+  const text = [
+    ["Question", sample.prompt],
+    ["Before", sample.before],
+    ["After", sample.after],
+  ] as const;
+  return [
+    "## Before and after",
+    ...text.flatMap(([label, value]) => (value === null ? [] : [`${label}:`, codeBlock(value)])),
+  ];
+}
