@@ -1,18 +1,18 @@
 /**
- * `npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE]`: exports models as GGUF in every
+ * `npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE] [--freeze]`: exports models as GGUF in every
  * type and as a LoRA, opens each file in llama.cpp, and compares tokens, template, answers and log-probabilities with Hone;
  * exit 1 on a difference. Without --model it also trains Seedling on the page's data, and its files take the exam. --run
- * takes the file of a run, whose base is --model. A development command.
+ * takes the file of a run, whose base is --model; --freeze writes the golden file of the tests. A development command.
  */
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { defaultRecipe } from "../src/run/recipe.ts";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
-import { demoData, demoExam, seedlingRecipe } from "../src/store/seedling.ts";
+import { defaultsFor } from "../src/store/recipe.ts";
+import { demoData, demoExam } from "../src/store/seedling.ts";
 import { ggufConfigs, llamaFolder } from "../tests/support/smallGguf.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { checkGguf, type GgufVerdict } from "./oracle/gguf/compare.ts";
@@ -23,7 +23,21 @@ import type { Pair } from "./seedling/pairs.ts";
 import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
-const usage = "npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE]";
+const usage = "npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE] [--freeze]";
+
+const golden = join(projectRoot, "tests", "golden", "gguf", "llama.json");
+
+/** What llama.cpp said of Seedling's texts, and of the small models. */
+function freeze(verdicts: readonly GgufVerdict[]): void {
+  const seedling = verdicts.find(({ name }) => name === "seedling")?.texts;
+  const small = verdicts.flatMap(({ name, refusal, comparisons }) => {
+    const family = /^small (.*)/.exec(name)?.[1];
+    const ids = comparisons.find(({ what }) => what === "F32")?.ids;
+    return family === undefined ? [] : [{ family, refused: refusal !== null, ids: ids ?? [] }];
+  });
+  const { tokens = [], prompts = [] } = seedling ?? {};
+  writeFileSync(golden, JSON.stringify({ seedling: { tokens, prompts }, small }));
+}
 
 /** Paths by name: Seedling, the models of ../shared, and a small model of every family, written below `place`. */
 function everyModel(place: string): [string, string][] {
@@ -65,6 +79,9 @@ function show({ name, refusal, notes, texts, comparisons }: GgufVerdict): number
 
 const pairsOf = (name: string) => readRows<Pair>(join(projectRoot, "public", "samples", name));
 
+/** As the page proposes for Seedling. */
+const pageRecipe = { ...defaultsFor({ name: "Seedling" }, "lora"), maxLength: 256, samplePrompts: 0, watchEvery: null };
+
 /** The run of a file or, for Seedling, of the page's data; its files answer questions. Returns the number of faults. */
 async function examine(llama: LlamaRunner, model: string, run: string | null, out: string): Promise<number> {
   const laboratory = await openLaboratory(model, basename(model), { entries: nodeEntries });
@@ -72,7 +89,7 @@ async function examine(llama: LlamaRunner, model: string, run: string | null, ou
   const base = join(out, "..", basename(model), "F32", `${basename(model)}-F32.gguf`);
   const record = run
     ? (await engine.importRun(new File([readFileSync(run)], basename(run)))).record
-    : await laboratory.train(pairsOf(demoData), seedlingRecipe(defaultRecipe("lora")));
+    : await laboratory.train(pairsOf(demoData), pageRecipe);
   const questions = run
     ? record.samples.map(({ prompt, after }) => ({ prompt, expected: after ?? "" }))
     : pairsOf(demoExam[0] ?? "").map(({ instruction, output }) => ({ prompt: instruction, expected: output }));
@@ -94,6 +111,7 @@ async function main() {
       run: { type: "string" },
       out: { type: "string" },
       json: { type: "string" },
+      freeze: { type: "boolean", default: false },
     },
   });
   const missing = llamaMissing();
@@ -122,6 +140,7 @@ async function main() {
     const refused = verdicts.filter(({ refusal }) => refusal !== null).length;
     console.info(`\n${verdicts.length} models, ${refused} refused by name, ${faults} differences.`);
     writeJson(values.json, verdicts);
+    if (values.freeze && !given) freeze(verdicts);
     process.exitCode = faults > 0 ? 1 : 0;
   } finally {
     await llama.dispose();

@@ -92,7 +92,10 @@ export async function compute(
   maxTokens = answerTokens,
 ): Promise<Computed> {
   const { inputIds, start, logitsIndex, logits: port } = generationPorts;
-  const artifact = compileGeneration(definition, method, { tokens: row.length, capacity: 64 });
+  const artifact = compileGeneration(definition, method, {
+    tokens: row.length,
+    capacity: Math.min(64, definition.contextLength),
+  });
   const session = await runtime.session(artifact);
   const logits = new Float32Array(row.length * definition.vocabulary);
   const int32 = (shape: readonly number[], data: Int32Array) => ({ dtype: "int32" as const, shape, data });

@@ -59,7 +59,6 @@ export async function examineRun(
     own: answers[i]?.text ?? "",
     tokens: mostTokens(tokenizer.encode([{ ...plain, text: question.expected }]).ids.length),
   }));
-  const context = files.contextLength;
   const verdicts: ExamVerdict[] = [];
   const take = async (what: ExamVerdict["what"], model: LlamaModel, source: LlamaModel) => {
     const bos = tokenizer.bos;
@@ -93,14 +92,14 @@ export async function examineRun(
   };
   const open = async (type: WrittenType) => {
     const file = await unpack(join(out, type), await engine.exportGguf(run.id, null, type));
-    return llama.open(file, { context });
+    return llama.open(file);
   };
   for (const type of ["F32", "F16", "Q8_0", "Q4_0"] as const) {
     const model = await open(type);
     await take(type, model, model);
     if (type === "F16" && run.recipe.method === "lora" && base !== null) {
       const lora = await unpack(join(out, "LoRA"), await engine.exportGgufAdapter(run.id, null));
-      const tuned = await llama.open(base, { context, lora });
+      const tuned = await llama.open(base, lora);
       // The base's own file has no template of the run.
       await take("LoRA", tuned, model);
       await tuned.dispose();

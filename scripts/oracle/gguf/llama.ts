@@ -86,7 +86,7 @@ export interface LlamaModel {
 
 export interface LlamaRunner {
   /** Opens a file, with a LoRA of scale 1 where `lora` names one. Throws llama.cpp's error. */
-  open(file: string, options: { readonly context: number; readonly lora?: string }): Promise<LlamaModel>;
+  open(file: string, lora?: string): Promise<LlamaModel>;
   dispose(): Promise<void>;
 }
 
@@ -101,7 +101,7 @@ export async function startLlama(): Promise<LlamaRunner> {
   };
   const llama = await found.getLlama({ gpu: false, build: "never", logLevel: "error", logger });
   return {
-    async open(file, { context: contextSize, lora }) {
+    async open(file, lora) {
       problems.length = 0;
       const model = await llama.loadModel({ modelPath: file, useMmap: false }).catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
@@ -109,8 +109,8 @@ export async function startLlama(): Promise<LlamaRunner> {
       });
       // The key and value cache has 16 bits by default, which changes log-probabilities by about 1e-3.
       const context = await model.createContext({
-        contextSize,
-        batchSize: contextSize,
+        // A full context would be shifted.
+        contextSize: 512,
         // With more threads than free cores, llama.cpp waits for minutes on so small a model.
         threads: 1,
         flashAttention: false,

@@ -39,12 +39,28 @@ export function tokenizerOf({ opened }: LoadedModel): Tokenizer {
   });
 }
 
+/** llama.cpp's ids of a text, without and with tokens in it. */
+export interface TextIds {
+  readonly text: string;
+  readonly content: readonly number[];
+  readonly control: readonly number[];
+}
+
+/** A conversation as llama.cpp renders it, and its ids. */
+export interface PromptIds {
+  readonly messages: readonly Message[];
+  readonly text: string;
+  readonly ids: readonly number[];
+}
+
 export interface TextVerdict {
   /** Texts with equal tokens. */
   readonly equal: number;
   /** Texts with other tokens, as a note of the export says. */
   readonly noted: number;
   readonly faults: readonly string[];
+  readonly tokens: readonly TextIds[];
+  readonly prompts: readonly PromptIds[];
 }
 
 /** The model's tokenizer, and that of its GGUF file as Hone opens it. */
@@ -69,11 +85,15 @@ export function compareTexts(
   notes: readonly string[],
 ): TextVerdict {
   const faults: string[] = [];
+  const tokens: TextIds[] = [];
+  const prompts: PromptIds[] = [];
   const named = notes.some(isOfTokens);
   let [equal, noted] = [0, 0];
   for (const text of sixtyTexts([...own.addedTokens.keys()])) {
+    const ids = { content: theirs.tokenize(text, false), control: theirs.tokenize(text, true) };
+    tokens.push({ text, ...ids });
     const kinds = (["content", "control"] as const).map((kind) => {
-      const found = theirs.tokenize(text, kind === "control");
+      const found = ids[kind];
       if (same(found, idsOf(own, text, kind))) return "equal";
       return named && same(found, idsOf(again, text, kind)) ? "noted" : kind;
     });
@@ -85,7 +105,8 @@ export function compareTexts(
   if (theirs.addsBos !== own.addBos) faults.push(`llama.cpp ${theirs.addsBos ? "adds" : "does not add"} BOS`);
   if (theirs.template !== template.source) faults.push("llama.cpp reads another template");
   for (const id of template.stopIds) if (!theirs.endsAnswer(id)) faults.push(`token ${id} does not end an answer`);
-  return { equal, noted, faults: [...faults, ...compareTemplate(theirs, { own, again }, template, named)] };
+  faults.push(...compareTemplate(theirs, { own, again }, template, named, prompts));
+  return { equal, noted, faults, tokens, prompts };
 }
 
 /** Texts of the rendered conversations, and their ids. */
@@ -94,6 +115,7 @@ function compareTemplate(
   { own: tokenizer, again }: Tokenizers,
   { source }: ExportedTemplate,
   named: boolean,
+  prompts: PromptIds[],
 ): string[] {
   const template = createChatTemplate({ name: "exported", source, tokenizer, own: true });
   return conversations.flatMap((messages): string[] => {
@@ -114,6 +136,7 @@ function compareTemplate(
       if (found !== rendered) return [`the template renders ${name} as ${quote(found)}, not ${quote(rendered)}`];
       const bos = tokenizer.bos && theirs.addsBos && !found.startsWith(tokenizer.bos.text) ? [tokenizer.bos.id] : [];
       const ids = [...bos, ...theirs.tokenize(found, true)];
+      prompts.push({ messages, text: found, ids });
       if (same(ids, [...prompt.ids]) || (named && same(ids, [...bos, ...idsOf(again, found, "control")]))) return [];
       return [`the prompt of ${name} has other tokens`];
     } catch (error) {
