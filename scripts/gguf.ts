@@ -95,9 +95,9 @@ async function examine(llama: LlamaRunner, model: string, run: string | null, ou
     : pairsOf(demoExam[0] ?? "").map(({ instruction, output }) => ({ prompt: instruction, expected: output }));
   const parts = { questions, base: existsSync(base) ? base : null, out };
   const verdicts = await examineRun(engine, llama, record, parts);
-  for (const { what, questions: asked, equal, ended, correct, faults } of verdicts) {
+  for (const { what, questions: asked, equal, ended, endedHere, correct, faults } of verdicts) {
     console.info(
-      `${faults.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${equal} of ${asked} answers are Hone's, ${ended} end by themselves, ${correct} are right`,
+      `${faults.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${equal} of ${asked} answers are Hone's, ${ended} end by themselves (Hone: ${endedHere}), ${correct} are right`,
     );
     for (const fault of faults) console.info(`       ${fault}`);
   }
