@@ -20,6 +20,7 @@ import { catalogue } from "../models/catalogue.ts";
 import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
 import { bestOf } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
+import { comparisonKey } from "../run/results.ts";
 import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type HandOverWork, handOverBundle } from "./handOver.ts";
@@ -139,13 +140,11 @@ export function createExports(
     const reference = summary.address === null ? null : hubReference(summary.address);
     const baseId = reference?.folder === "" ? reference.id : null;
     const { evaluations } = await storage.curves.read(run.id);
-    const owners = [
-      { kind: "run", id: run.id },
-      { kind: "model", id: run.model.hash },
-    ] as const;
-    const lists = await Promise.all(owners.map((owner) => storage.results.listExams(owner)));
+    const { exams: own } = await storage.results.listExams({ kind: "run", id: run.id });
+    const { exams: ofBase } = await storage.results.listExams({ kind: "model", id: run.model.hash });
+    const keys = new Set(own.map(comparisonKey));
+    const exams = [...ofBase.filter((exam) => keys.has(comparisonKey(exam))), ...own];
     const licence = catalogue.find(({ id }) => id === baseId)?.licence ?? null;
-    const exams = lists.flatMap((list) => list.exams);
     const card = modelCard({ form, run, baseId, licence, step, evaluations, exams });
     return { ...bundle, files: [...bundle.files, card] };
   }

@@ -70,15 +70,15 @@ function metadata({ form, run, baseId, licence }: CardParts): string {
 
 function sections(parts: CardParts): string[] {
   const { form, run, licence, step } = parts;
-  const weights = step === null ? "" : ` The weights are those of step ${step} of ${run.totalSteps}.`;
+  const { origin } = run;
+  const weights = step === null || origin ? "" : ` The weights are those of step ${step} of ${run.totalSteps}.`;
+  const maker = origin
+    ? `Another tool trained it from ${inline(run.model.name)}; its file was ${inline(origin.file)}.`
+    : `Hone trained it from ${inline(run.model.name)}.`;
   return [
     `# ${inline(run.name) || "A run without a name"}`,
-    `This is ${contents[form]}. Hone trained it from ${inline(run.model.name)}.${weights}`,
-    ...(run.note.trim() === "" ? [] : [inline(run.note)]),
-    "## Data",
-    dataOf(run),
-    "## Recipe",
-    recipeOf(run),
+    `This is ${contents[form]}. ${maker}${weights}`,
+    ...(origin ? [] : ["## Data", dataOf(run), "## Recipe", recipeOf(run)]),
     ...lossOf(parts),
     ...examOf(parts),
     ...samplesOf(run),

@@ -22,7 +22,7 @@ import { cut } from "../tensor/quote.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { type Bundle, ExportError, readBackError } from "./files.ts";
 import { ggufKeys } from "./ggufKeys.ts";
-import { mergeWeights, type WeightParts } from "./mergedWeights.ts";
+import { inPieces, mergeWeights, type WeightParts } from "./mergedWeights.ts";
 import { modelfile, runText } from "./modelfile.ts";
 import { digestOf } from "./readBack.ts";
 import type { TemplateWriter } from "./template.ts";
@@ -174,7 +174,7 @@ async function writeTensor(
       const block = encoded(values, width);
       if (!rows || !moved) {
         out.write(block, start + (at / width) * rowBytes);
-        yield* cutPieces(block);
+        yield block;
         continue;
       }
       for (let row = 0; row < values.length / width; row++) {
@@ -183,9 +183,10 @@ async function writeTensor(
     }
     if (!moved) return;
     out.write(moved, start);
-    yield* cutPieces(moved);
+    yield moved;
   };
-  const digest = await digestOf(inPieces(pieces()));
+  // In equal pieces, so that the digest does not depend on how the tensor was written.
+  const digest = await digestOf(asPieces(inPieces(pieces(), new Uint8Array(pieceBytes))));
   out.write(padding, end);
   return digest;
 }
@@ -194,26 +195,8 @@ async function* one(bytes: Uint8Array<ArrayBuffer>) {
   yield { bytes };
 }
 
-async function* cutPieces(bytes: Uint8Array<ArrayBuffer>) {
-  yield bytes;
-}
-
-/** The same bytes in pieces of `pieceBytes`, each but the last, so that digests do not depend on how they were written. */
-async function* inPieces(slices: AsyncIterable<Uint8Array<ArrayBuffer>>) {
-  const piece = new Uint8Array(pieceBytes);
-  let filled = 0;
-  for await (const slice of slices) {
-    for (let at = 0; at < slice.length; ) {
-      const part = slice.subarray(at, at + piece.length - filled);
-      piece.set(part, filled);
-      at += part.length;
-      filled += part.length;
-      if (filled < piece.length) continue;
-      yield { bytes: piece.slice() };
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield { bytes: piece.slice(0, filled) };
+async function* asPieces(slices: AsyncIterable<Uint8Array<ArrayBuffer>>) {
+  for await (const bytes of slices) yield { bytes };
 }
 
 const largestHalf = 65_504;

@@ -192,7 +192,7 @@ function mergedRows({ transposed, shape }: FileTensor, a: Values, b: Values, met
 }
 
 /** The same bytes in pieces as long as `piece`, each but the last. Each piece is `piece` itself, valid until the next. */
-async function* inPieces(slices: Slices, piece: Uint8Array<ArrayBuffer>): Slices {
+export async function* inPieces(slices: Slices, piece: Uint8Array<ArrayBuffer>): Slices {
   let filled = 0;
   for await (const slice of slices) {
     for (let at = 0; at < slice.length; ) {

@@ -52,11 +52,27 @@ export async function toGguf(
   const { expected, notes } = within(configOf(model), form);
   const difference = firstDifference(expected, configOf(defineModel(read.config)));
   if (difference) {
-    const [field, wanted, found] = difference;
+    const [path, wanted, found] = difference;
+    const [first = "", ...rest] = path.split(".");
+    const field = [fileFields[first] ?? first, ...rest].join(".");
     throw refused(architecture, `its ${field} is ${found}, but this model has ${wanted}`);
   }
   return { ...form, notes };
 }
+
+/** The fields of `config.json` that decide a checked field of another name. */
+const fileFields: Readonly<Record<string, string>> = {
+  rotates: "no_rope_layers",
+  windows: "layer_types and sliding_window",
+  activation: "hidden_act",
+  scaled: "scale_attn_weights",
+  scaledByLayer: "scale_attn_by_inverse_layer_idx",
+  parallel: "use_parallel_residual",
+  bias: "attention_bias",
+  tied: "tie_word_embeddings",
+  rope: "rope_scaling",
+  localRope: "rope_local_base_freq",
+};
 
 const refused = (architecture: string, problem: string, cause?: unknown) =>
   new ConfigError(

@@ -26,7 +26,7 @@ const small: Readonly<Record<string, RegExp>> = {
   "Qwen 3": /^qwen3$/,
   "Gemma 2": /llama\.cpp's gemma2, its query_pre_attn_scalar is 6, but this model has 9/,
   "Gemma 3": /llama\.cpp's gemma3, /,
-  SmolLM3: /llama\.cpp's smollm3, its rotates\.1 is true, but this model has false/,
+  SmolLM3: /llama\.cpp's smollm3, its no_rope_layers\.1 is true, but this model has false/,
   "OLMo 2": /^olmo2$/,
   Granite: /^granite$/,
   "Granite 4": /llama\.cpp has no GraniteMoeHybridForCausalLM/,
@@ -59,7 +59,7 @@ const gemma = { ...(configs.gemma3Small as Json) };
 
 /** A change of a published config, and what the refusal or the note must name. */
 const changes: readonly (readonly [Json, Json, RegExp])[] = [
-  [llama, { hidden_act: "gelu" }, /its activation is "silu", but this model has "gelu"/],
+  [llama, { hidden_act: "gelu" }, /its hidden_act is "silu", but this model has "gelu"/],
   [llama, { attention_bias: true }, /^llama$/],
   [llama, { mlp_bias: true }, /^llama$/],
   [llama, { tie_word_embeddings: false }, /^llama$/],
@@ -84,18 +84,22 @@ const changes: readonly (readonly [Json, Json, RegExp])[] = [
     },
     /rope_freqs\.weight has other divisors than Llama 3's/,
   ],
-  [gemma, { sliding_window_pattern: 3, layer_types: null }, /its windows\.2 is \d+, but this model has null/],
+  [
+    gemma,
+    { sliding_window_pattern: 3, layer_types: null },
+    /its layer_types and sliding_window\.2 is \d+, but this model has null/,
+  ],
   [gemma, { query_pre_attn_scalar: 100 }, /its query_pre_attn_scalar is 256, but this model has 100/],
   [gemma, { rope_scaling: { rope_type: "linear", factor: 8 } }, /^gemma3$/],
-  [configs.gpt2 as Json, { activation_function: "relu" }, /its activation is "gelu_new", but this model has "relu"/],
+  [configs.gpt2 as Json, { activation_function: "relu" }, /its hidden_act is "gelu_new", but this model has "relu"/],
   [
     configs.gpt2 as Json,
     { scale_attn_by_inverse_layer_idx: true },
-    /its scaledByLayer is false, but this model has true/,
+    /its scale_attn_by_inverse_layer_idx is false, but this model has true/,
   ],
   [configs.pythia70m as Json, { rotary_pct: 0.5 }, /^gptneox$/],
   [configs.qwen3 as Json, { attention_bias: true }, /llama\.cpp's qwen3, its attention_bias is false/],
-  [configs.smolLM3 as Json, { no_rope_layers: null, no_rope_layer_interval: 3 }, /its rotates\.\d+ is/],
+  [configs.smolLM3 as Json, { no_rope_layers: null, no_rope_layer_interval: 3 }, /its no_rope_layers\.\d+ is/],
 ];
 
 test.each(changes)(
