@@ -90,8 +90,9 @@ async function examine(llama: LlamaRunner, model: string, run: string | null, ou
   const record = run
     ? (await engine.importRun(new File([readFileSync(run)], basename(run)))).record
     : await laboratory.train(pairsOf(demoData), pageRecipe);
+  const prompts = record.samples.length > 0 ? record.samples : [{ prompt: "What is it?", after: null }];
   const questions = run
-    ? record.samples.map(({ prompt, after }) => ({ prompt, expected: after ?? "" }))
+    ? prompts.map(({ prompt, after }) => ({ prompt, expected: after ?? "" }))
     : pairsOf(demoExam[0] ?? "").map(({ instruction, output }) => ({ prompt: instruction, expected: output }));
   const parts = { questions, base: existsSync(base) ? base : null, out };
   const verdicts = await examineRun(engine, llama, record, parts);
