@@ -1,119 +1,151 @@
 /**
- * `npm run gguf -- [--model DIR|FILE …] [--exam] [--out DIR] [--json FILE]`: trains each model for a few steps, writes it as GGUF in
- * every type and as a GGUF LoRA, and compares llama.cpp's tokens, answers and log-probabilities with Hone's; exit 1 on a
- * difference. --exam: Seedling, tuned, takes its exam in llama.cpp as well. Without --model: Seedling, the models of ../shared, where they are, and a small model of every family. A development
- * command; skipped where node-llama-cpp is missing.
+ * `npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE] [--freeze]`: exports models as GGUF in every
+ * type and as a LoRA, opens each file in llama.cpp, and compares tokens, template, answers and log-probabilities with Hone;
+ * exit 1 on a difference. Without --model it also trains Seedling on the page's data, and its files take the exam. --run
+ * takes the file of a run, whose base is --model; --freeze writes the golden file of the tests. A development command.
  */
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
-import { smallFamilies, smallFolder } from "../tests/support/smallFamilies.ts";
+import { defaultsFor } from "../src/store/recipe.ts";
+import { demoData, demoExam } from "../src/store/seedling.ts";
+import { ggufConfigs, llamaFolder } from "../tests/support/smallGguf.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
-import { compareGguf, type GgufVerdict } from "./oracle/gguf/compare.ts";
-import { examInLlama } from "./oracle/gguf/exam.ts";
-import { openLlama } from "./oracle/gguf/llama.ts";
+import { checkGguf, type GgufVerdict } from "./oracle/gguf/compare.ts";
+import { examineRun } from "./oracle/gguf/exam.ts";
+import { type LlamaRunner, llamaMissing, startLlama } from "./oracle/gguf/llama.ts";
+import { openLaboratory } from "./seedling/laboratory.ts";
+import type { Pair } from "./seedling/pairs.ts";
+import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
-const usage = "npm run gguf -- [--model DIR|FILE …] [--exam] [--out DIR] [--json FILE]";
+const usage = "npm run gguf -- [--model DIR|FILE] [--run FILE] [--out DIR] [--json FILE] [--freeze]";
 
-type Config = Readonly<Record<string, unknown>>;
+const golden = join(projectRoot, "tests", "golden", "gguf", "llama.json");
 
-/** A small Gemma 3 that llama.cpp can express: a window in five of six layers, and scores by the head's size. */
-const gemma3 = {
-  ...smallFamilies["Gemma 3"],
-  num_hidden_layers: 6,
-  sliding_window_pattern: 6,
-  layer_types: null,
-  query_pre_attn_scalar: smallFamilies["Gemma 3"]?.head_dim,
-};
-
-/** The small models' tokenizer has a pattern of its own; llama.cpp knows GPT-2's. */
-function splitAsGpt2(path: string): void {
-  const pre_tokenizer = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-  const json = JSON.parse(readFileSync(path, "utf8"));
-  writeFileSync(path, JSON.stringify({ ...json, pre_tokenizer }));
+/** What llama.cpp said of Seedling's texts, and of the small models. */
+function freeze(verdicts: readonly GgufVerdict[]): void {
+  const seedling = verdicts.find(({ name }) => name === "seedling")?.texts;
+  const small = verdicts.flatMap(({ name, refusal, comparisons }) => {
+    const family = /^small (.*)/.exec(name)?.[1];
+    const ids = comparisons.find(({ what }) => what === "F32")?.ids;
+    return family === undefined ? [] : [{ family, refused: refusal !== null, ids: ids ?? [] }];
+  });
+  const { tokens = [], prompts = [] } = seedling ?? {};
+  writeFileSync(golden, JSON.stringify({ seedling: { tokens, prompts }, small }));
 }
 
+/** Paths by name: Seedling, the models of ../shared, and a small model of every family, written below `place`. */
 function everyModel(place: string): [string, string][] {
   const shared = join(projectRoot, "..", "shared", "models");
-  const given = existsSync(shared) ? readdirSync(shared).sort() : [];
-  // Their windows hide tokens of a row, and the file's context would end before it: here they hide none.
-  const wide = (config: Config): Config =>
-    typeof config.sliding_window === "number" && !String(config.model_type).startsWith("gemma")
-      ? { ...config, sliding_window: 128 }
-      : config;
-  const small = Object.entries({ ...smallFamilies, "Gemma 3 as llama.cpp has it": gemma3 });
+  const others = existsSync(shared) ? readdirSync(shared).sort() : [];
+  const small = Object.entries(ggufConfigs).map(([name, config]): [string, string] => {
+    const folder = join(place, "models", name);
+    mkdirSync(folder, { recursive: true });
+    for (const [file, content] of Object.entries(llamaFolder(config))) writeFileSync(join(folder, file), content);
+    return [`small ${name}`, folder];
+  });
   return [
-    ["Seedling", join(projectRoot, "public/models/seedling")],
-    ...given.map((name): [string, string] => [name, join(shared, name)]),
-    ...small.map(([name, config]): [string, string] => {
-      const folder = join(place, name);
-      mkdirSync(folder);
-      for (const [file, content] of Object.entries(smallFolder(wide(config))))
-        writeFileSync(join(folder, file), content);
-      splitAsGpt2(join(folder, "tokenizer.json"));
-      return [`small ${name}`, folder];
-    }),
+    ["seedling", join(projectRoot, "public", "models", "seedling")],
+    ...others.map((name): [string, string] => [name, join(shared, name)]),
+    ...small,
   ];
 }
 
-function line({ name, what, texts, greedy, logProbability, notes, faults }: GgufVerdict): string {
-  if (what === "refused") return `no    ${name}: ${notes[0] ?? ""}`;
-  const deviation = logProbability === null ? "" : `, log-probabilities within ${logProbability.toExponential(1)}`;
-  const found = faults.length === 0 ? "" : `: ${faults.join("; ")}`;
-  return `${faults.length === 0 ? "ok  " : "FAIL"}  ${name}, ${what}: tokens of ${texts} texts, ${greedy} greedy ids${deviation}${found}`;
+function show({ name, refusal, notes, texts, comparisons }: GgufVerdict): number {
+  if (refusal !== null) {
+    console.info(`none ${name}: ${refusal}`);
+    return 0;
+  }
+  const faults = [...texts.faults];
+  console.info(
+    `${texts.faults.length === 0 ? "ok  " : "FAIL"} ${name}: ${texts.equal} of 60 texts have equal tokens, ${texts.noted} others as noted`,
+  );
+  for (const fault of texts.faults) console.info(`       ${fault}`);
+  for (const { what, deviation, greedy, answered, faults: own } of comparisons) {
+    const found = own.length === 0 ? "" : `: ${own.join("; ")}`;
+    console.info(
+      `${own.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${deviation.toExponential(1)}  ${greedy} of ${answered} ids${found}`,
+    );
+    faults.push(...own);
+  }
+  for (const note of notes) console.info(`       note: ${note}`);
+  return faults.length;
+}
+
+const pairsOf = (name: string) => readRows<Pair>(join(projectRoot, "public", "samples", name));
+
+/** As the page proposes for Seedling. */
+const pageRecipe = { ...defaultsFor({ name: "Seedling" }, "lora"), maxLength: 256, samplePrompts: 0, watchEvery: null };
+
+/** The run of a file or, for Seedling, of the page's data; its files answer questions. Returns the number of faults. */
+async function examine(llama: LlamaRunner, model: string, run: string | null, out: string): Promise<number> {
+  const laboratory = await openLaboratory(model, basename(model), { entries: nodeEntries });
+  const { engine } = laboratory;
+  const base = join(out, "..", basename(model), "F32", `${basename(model)}-F32.gguf`);
+  const record = run
+    ? (await engine.importRun(new File([readFileSync(run)], basename(run)))).record
+    : await laboratory.train(pairsOf(demoData), pageRecipe);
+  const prompts = record.samples.length > 0 ? record.samples : [{ prompt: "What is it?", after: null }];
+  const questions = run
+    ? prompts.map(({ prompt, after }) => ({ prompt, expected: after ?? "" }))
+    : pairsOf(demoExam[0] ?? "").map(({ instruction, output }) => ({ prompt: instruction, expected: output }));
+  const parts = { questions, base: existsSync(base) ? base : null, out };
+  const verdicts = await examineRun(engine, llama, record, parts);
+  for (const { what, questions: asked, equal, ended, endedHere, correct, faults } of verdicts) {
+    console.info(
+      `${faults.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${equal} of ${asked} answers are Hone's, ${ended} end by themselves (Hone: ${endedHere}), ${correct} are right`,
+    );
+    for (const fault of faults) console.info(`       ${fault}`);
+  }
+  return verdicts.filter(({ faults }) => faults.length > 0).length;
 }
 
 async function main() {
   const { values } = parseArgs({
     options: {
       model: { type: "string", multiple: true },
-      exam: { type: "boolean", default: false },
+      run: { type: "string" },
       out: { type: "string" },
       json: { type: "string" },
+      freeze: { type: "boolean", default: false },
     },
   });
-  const llama = await openLlama();
-  if (typeof llama === "string") {
-    console.info(`Skipped: ${llama}.`);
+  const missing = llamaMissing();
+  if (missing !== null) {
+    console.info(`Skipped: ${missing}.`);
     return;
   }
   const place = mkdtempSync(join(tmpdir(), "hone-gguf-"));
+  const out = values.out ? resolve(values.out) : join(place, "out");
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
+  const llama = await startLlama();
   try {
     const given = values.model?.map((path): [string, string] => [basename(path), existing("model", path, usage)]);
     const verdicts: GgufVerdict[] = [];
-    for (const [name, folder] of given ?? everyModel(place)) {
-      const found = await compareGguf(runtime, llama, name, folder, join(values.out ?? join(place, "out"), name));
-      for (const verdict of found) console.info(line(verdict));
-      verdicts.push(...found);
+    let faults = 0;
+    for (const [name, path] of given ?? everyModel(place)) {
+      const verdict = await checkGguf(runtime, llama, name, path, join(out, name));
+      faults += show(verdict);
+      verdicts.push(verdict);
     }
-    const failed = verdicts.filter(({ faults }) => faults.length > 0);
-    const refused = verdicts.filter(({ what }) => what === "refused");
-    console.info(
-      `\n${verdicts.length - refused.length} files, ${failed.length} with differences; ${refused.length} models refused.`,
-    );
-    const exams = values.exam ? await examInLlama(llama, join(values.out ?? join(place, "out"), "exam")) : [];
-    for (const { type, questions, prompts, same, ended, correct } of exams) {
-      console.info(
-        `Exam of tuned Seedling in ${type}: ${questions} questions, ${prompts} prompts with the same tokens, ${same} answers the same, ` +
-          `${ended} ended by themselves; ${correct.llama} right in llama.cpp, ${correct.hone} in Hone.`,
-      );
+    if (!given || values.run) {
+      const [[, path = ""] = []] = given ?? [["seedling", join(projectRoot, "public", "models", "seedling")]];
+      console.info(values.run ? `\n${values.run}` : "\nSeedling, trained on the page's data, takes the exam");
+      faults += await examine(llama, path, values.run ? existing("run", values.run, usage) : null, join(out, "tuned"));
     }
-    writeJson(values.json, { verdicts, exams });
-    // Float16 rounds, so there an answer may differ where two tokens are almost equally likely.
-    const differs = exams.some(
-      ({ type, questions, prompts, same, ended }) =>
-        Math.min(prompts, ended, type === "F32" ? same : questions) < questions,
-    );
-    process.exitCode = failed.length > 0 || differs ? 1 : 0;
+    const refused = verdicts.filter(({ refusal }) => refusal !== null).length;
+    console.info(`\n${verdicts.length} models, ${refused} refused by name, ${faults} differences.`);
+    writeJson(values.json, verdicts);
+    if (values.freeze && !given) freeze(verdicts);
+    process.exitCode = faults > 0 ? 1 : 0;
   } finally {
-    await runtime.dispose();
     await llama.dispose();
+    await runtime.dispose();
     rmSync(place, { recursive: true, force: true });
   }
 }

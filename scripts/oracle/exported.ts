@@ -43,7 +43,7 @@ const steps = 6;
 export type Kind = Method["kind"];
 
 /** Logits (rowLength, V) of a row, and the greedy answer to it. */
-interface Computed {
+export interface Computed {
   readonly logits: Float32Array;
   readonly ids: readonly number[];
 }
@@ -82,15 +82,20 @@ export function rowsOf(vocabulary: number, count: number, seed: number): Int32Ar
   return Array.from({ length: count }, () => Int32Array.from({ length: rowLength }, () => random.below(vocabulary)));
 }
 
+/** Logits of a row, and the greedy answer to it. */
 export async function compute(
   runtime: Runtime,
   { definition }: LoadedModel,
   method: Method | null,
   parameters: ParameterTensors,
   row: Int32Array,
+  maxTokens = answerTokens,
 ): Promise<Computed> {
   const { inputIds, start, logitsIndex, logits: port } = generationPorts;
-  const artifact = compileGeneration(definition, method, { tokens: row.length, capacity: 64 });
+  const artifact = compileGeneration(definition, method, {
+    tokens: row.length,
+    capacity: Math.min(64, definition.contextLength),
+  });
   const session = await runtime.session(artifact);
   const logits = new Float32Array(row.length * definition.vocabulary);
   const int32 = (shape: readonly number[], data: Int32Array) => ({ dtype: "int32" as const, shape, data });
@@ -113,6 +118,7 @@ export async function compute(
     });
     logits.set(Float32Array.from(outputs[port]?.data ?? [], Number), at * definition.vocabulary);
   }
+  if (maxTokens === 0) return { logits, ids: [] };
   const generate = createGenerator({
     runtime,
     parameters,
@@ -122,7 +128,7 @@ export async function compute(
   const { ids } = await generate({
     prompt: row,
     stopIds: [],
-    maxTokens: answerTokens,
+    maxTokens,
     sampling: greedySampling,
     seed: 0,
   });

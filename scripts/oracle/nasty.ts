@@ -141,3 +141,68 @@ export function nastyTexts(tokens: readonly string[]): string[] {
     ]),
   ];
 }
+
+/** Sixty of these texts, of every kind, each at most 80 characters; the texts of added tokens are among them. */
+export function sixtyTexts(tokens: readonly string[]): string[] {
+  const random = createRandom(60);
+  const chosen = [
+    ...[
+      "",
+      " ",
+      "  ",
+      "\t",
+      "\n\n",
+      "\r\n",
+      "a\r\nb\r\n",
+      " \n a  b\t\tc ",
+      "    indented\n        more",
+      "x\u00A0y\u3000z",
+    ],
+    ...["1234567890", "3.14159 and -7e10", "1,000,000.00 $5 50%", "²³½Ⅻ१२३٤٥", "a1b2c3", "0x1F 1st 2nd"],
+    ...["😀", "👩‍👩‍👧 👍🏽", "🏳️‍🌈🇩🇪☺️1️⃣", "naïve café", "e\u0301 a\u0328\u0301 n\u0303o", "\u0301", "q\u0323\u0307 ệ Å"],
+    ...[
+      "שלום עולם",
+      "مرحبا \u202Eabc\u202C",
+      "日本語とひらがな、カタカナ。",
+      "한국어 \u1112\u1161\u11AB",
+      "हिन्दी ไทย አማርኛ",
+      "Ελληνικά ΣΊΣΥΦΟΣ",
+    ],
+    ...[
+      "\u0007\u001B[0m\u007F",
+      "\u200B\u200D\u2060\uFEFF",
+      "\u0085\u2028\u2029",
+      "\uFFFD\u{10FFFF}\u{E0001}",
+      "ﬁ ﷺ ㎏ ｆｕｌｌ",
+    ],
+    ...[
+      "don't DON'T it's IT'S",
+      "'tis 'sam 'the 'llama 're",
+      "O'Neil's rock'n'roll o'clock",
+      "\"quoted\" 'words' (in) [it] {x}",
+    ],
+    ...[
+      "camelCase HTTPServer snake_case",
+      "!!!...---***",
+      "http://a.b/c?d=e&f#g",
+      "def f(x):\n    return x\n",
+      "</div>{{x}}{% if %}",
+    ],
+    ...[
+      "▁a ▁ b▁",
+      "Ġa Ċ",
+      "<0x0A><0x41>",
+      "<s></s><unk>",
+      "<|im_start|>user",
+      "[INST] [PAD3]",
+      "a".repeat(70),
+      "ab ".repeat(25),
+    ],
+  ];
+  const some = tokens.length === 0 ? ["none"] : tokens;
+  for (let i = 0; chosen.length < 60; i++) {
+    const token = some[i % some.length] ?? "";
+    chosen.push([token, `a${token} b`, ` ${token}  ${token}`, `${token}\n`][random.below(4)] ?? token);
+  }
+  return chosen.slice(0, 60);
+}

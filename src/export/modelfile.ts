@@ -10,23 +10,38 @@ export interface ModelfileParts {
   readonly system: string | null;
 }
 
-/**
- * A text in quotes, or null for one that a Modelfile cannot say: Ollama has no escapes, and three quotes at the end of a line
- * end the value. Quotes elsewhere stand as they are.
- */
-function quoted(text: string): string | null {
-  if (/"""[^\S\r\n]*[\r\n]/.test(text)) return null;
-  return /["\r\n]/.test(text) ? `"""${text}"""` : `"${text}"`;
+/** Characters that Ollama's parser leaves out: all but Go's IsPrint, a tab and line breaks. */
+const dropped = /[^\p{L}\p{M}\p{N}\p{P}\p{S} \t\r\n]/u;
+
+/** Why a Modelfile cannot say a text, as the rest of a sentence; null where it can. */
+function unsayable(text: string): string | null {
+  const [character] = dropped.exec(text) ?? [];
+  if (character !== undefined) {
+    const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    return `its text has the character U+${code}, which Ollama leaves out`;
+  }
+  return endsEarly(text) ? "a line of its text ends with three quotes, which a Modelfile cannot say" : null;
 }
+
+/** Whether a line before the last one closes the quotes. Ollama has no escapes; quotes elsewhere stand as they are. */
+function endsEarly(text: string): boolean {
+  const breaks = [...text.matchAll(/[\r\n]/g)];
+  return breaks.some(({ index }) => /^"""[\s\S]*"""$/.test(`"""${text.slice(0, index)}`.trimEnd()));
+}
+
+/** A text in quotes, as Ollama's parser (parser/parser.go) reads it back. */
+const quoted = (text: string) => (/["\r\n]/.test(text) ? `"""${text}"""` : `"${text}"`);
 
 /** The line of a command; a comment where the value cannot be said. */
 function commandLine(command: string, value: string): string {
-  const text = quoted(value);
-  if (text !== null) return `${command} ${text}`;
-  return `# ${command} is missing: a line of its text ends with three quotes, which a Modelfile cannot say.`;
+  const reason = unsayable(value);
+  return reason === null ? `${command} ${quoted(value)}` : `# ${command} is missing: ${reason}.`;
 }
 
-/** Ollama takes the chat template from the GGUF file. */
+/**
+ * Ollama takes the chat template from the GGUF file. That of a whole model has the system prompt too, so the model does without
+ * a missing line.
+ */
 export function modelfile({ from, adapter, stops, system }: ModelfileParts): string {
   const lines = [
     `FROM ${from}`,

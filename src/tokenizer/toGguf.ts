@@ -63,11 +63,21 @@ export function tokenizerToGguf(given: TokenizerToWrite): WrittenTokenizer {
     const startsOnly = findPrefix(json)?.at === "start";
     const prefixed =
       "llama.cpp writes a space after each special token, and before a text that begins with one; this tokenizer does not.";
-    return { ...sentencePiece(files, common, own, texts), notes: [...notes, ...(startsOnly ? [prefixed] : [])] };
+    const { written, different } = sentencePiece(files, common, own, texts);
+    return { ...written, notes: [...notes, ...(startsOnly ? [prefixed] : []), ...others(different, texts)] };
   }
   const merges = json.model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" ")));
   const plain = { ...common, model: "gpt2", merges, scores: null, addSpacePrefix: null };
-  const tries = candidates(given.tokenizerJson).map((pre) => ({ ...plain, pre }));
+  const tries = candidates(given.tokenizerJson).flatMap((pre) => {
+    const known = preTokenizers.get(pre);
+    const reduced = known?.ignoreMerges && !same(given.tokenizerJson, pre) ? withoutContractions(merges) : merges;
+    return reduced.length === merges.length
+      ? [{ ...plain, pre }]
+      : [
+          { ...plain, pre, merges: reduced },
+          { ...plain, pre },
+        ];
+  });
   let best: { readonly written: Omit<WrittenTokenizer, "notes">; readonly different: readonly string[] } | null = null;
   for (const written of tries) {
     const different = differentIn(own, written, texts);
@@ -80,16 +90,28 @@ export function tokenizerToGguf(given: TokenizerToWrite): WrittenTokenizer {
   const { written, different } = best;
   if (written.pre !== null && different.length === 0 && same(given.tokenizerJson, written.pre))
     return { ...written, notes };
-  const [example] = different;
-  const note =
-    `llama.cpp has no pattern that splits words as this tokenizer does. By ${quote(written.pre)} ` +
-    `${different.length === 0 ? "all" : `all but ${different.length}`} of ${texts.length.toLocaleString("en-US")} samples had the ` +
-    `same tokens${example === undefined ? "" : `; other tokens has ${quote(example)}`}.`;
-  return { ...written, notes: [...notes, note] };
+  const pattern =
+    `llama.cpp has no pattern that splits words as this tokenizer does. By ${quote(written.pre)}, ` +
+    `${(texts.length - different.length).toLocaleString("en-US")} of ${texts.length.toLocaleString("en-US")} samples have the same tokens.`;
+  return { ...written, notes: [...notes, pattern, ...others(different, texts)] };
 }
 
-/** Of the samples, which have many odd texts; above this the words are other ones. */
-const mostDifferent = 40;
+/** Names a text that has other tokens in llama.cpp. */
+function others([example, ...more]: readonly string[], texts: readonly string[]): readonly string[] {
+  if (example === undefined) return [];
+  const count = `${1 + more.length} of ${texts.length.toLocaleString("en-US")} samples`;
+  return [`In llama.cpp, ${count} have other tokens, such as ${quote(example)}.`];
+}
+
+/** One sample in a thousand; above this the words are other ones. */
+const mostDifferent = 3;
+
+/**
+ * The merges but those of a sign and a letter, such as "'" and "s". By a name that takes whole words as they are, the token "'s"
+ * then stands for the word "'s" alone, and "'sam" becomes "'" and "sam", as in a tokenizer that splits contractions only there.
+ */
+const withoutContractions = (merges: readonly string[]): readonly string[] =>
+  merges.filter((merge) => !/[!-/:-@[-`{-~] [A-Za-z]/.test(merge));
 
 /** The text and type of every id. */
 function tokensOf({ names, json, special, addedTokens, vocabulary }: TokenizerFiles, rows: number) {
@@ -172,7 +194,7 @@ function sentencePiece(
   common: Omit<WrittenTokenizer, "model" | "pre" | "scores" | "merges" | "addSpacePrefix" | "notes">,
   own: Tokenizer,
   texts: readonly string[],
-): Omit<WrittenTokenizer, "notes"> {
+): { readonly written: Omit<WrittenTokenizer, "notes">; readonly different: readonly string[] } {
   const { model } = files.json;
   const scores = common.tokens.map(() => 0);
   if (model.type === "BPE") {
@@ -196,9 +218,10 @@ function sentencePiece(
   // Where only the start of a text has the prefix, llama.cpp adds one to a space there too.
   const startsOnly = findPrefix(files.json)?.at === "start";
   const compared = startsOnly ? texts.map((text) => text.replace(/^[ \u2581]+/, "")) : texts;
-  const [different] = differentIn(own, written, compared);
-  if (different !== undefined) throw refusal(`llama.cpp would split ${quote(different)} into other tokens`);
-  return written;
+  const different = differentIn(own, written, compared);
+  const [example = ""] = different;
+  if (different.length > mostDifferent) throw refusal(`llama.cpp would split ${quote(example)} into other tokens`);
+  return { written, different };
 }
 
 /** The texts that llama.cpp's tokenizer of these keys splits otherwise, no more than are needed to refuse it. */
@@ -231,6 +254,9 @@ const odd = [
   ),
 ];
 
+/** Contractions before and in words, by which patterns differ most. */
+const contracted = "O'Neil'sam|'sam|it'sOK|it's-|'ll'sh|they'reality|WE'VE|x'dX".split("|");
+
 const sampleCount = 3000;
 
 /** Seeded texts of the tokenizer's own tokens and of odd pieces, mixed. */
@@ -248,5 +274,5 @@ function samplesOf(own: Tokenizer, types: readonly number[]): readonly string[] 
   const mixed = Array.from({ length: sampleCount }, () =>
     Array.from({ length: 1 + random.below(10) }, spaced).join(""),
   );
-  return [...odd, ...mixed];
+  return [...odd, ...contracted, ...mixed];
 }

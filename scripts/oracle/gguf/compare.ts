@@ -1,89 +1,117 @@
-/** Trains a model for a few steps, writes it as GGUF in every type, and compares llama.cpp's answers with Hone's. */
+/** Exports a model as GGUF in every type and as a LoRA, and compares what llama.cpp computes with Hone. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { compileGeneration } from "../../../src/artifacts/generation.ts";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { linearsOf, type Method, parametersOf } from "../../../src/artifacts/method.ts";
-import type { LoadedModel } from "../../../src/engine/library.ts";
+import { createLibrary, type LoadedModel } from "../../../src/engine/library.ts";
 import { exportGgufAdapter } from "../../../src/export/exportGgufAdapter.ts";
-import type { OutFile, TrainedTensors } from "../../../src/export/files.ts";
+import type { Bundle, TrainedTensors } from "../../../src/export/files.ts";
 import { exportGguf } from "../../../src/export/gguf.ts";
-import { expressTemplate, requireSameTemplate } from "../../../src/export/template.ts";
-import { createGenerator } from "../../../src/generation/generate.ts";
-import { greedySampling } from "../../../src/generation/sampling.ts";
+import { expressTemplate, requireSameTemplate, type TemplateWriter } from "../../../src/export/template.ts";
 import { type WrittenType, writtenTypes } from "../../../src/gguf/blocks.ts";
+import { readHeader } from "../../../src/gguf/read.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
 import { suggestTemplate } from "../../../src/templates/choose.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { tokenizerToGguf } from "../../../src/tokenizer/toGguf.ts";
-import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
-import { disposeAll, initialAdapter, parameterPieces, uploadParameters } from "../../../src/training/parameters.ts";
-import { compute, openFolder, rowsOf, train } from "../exported.ts";
-import { nastyTexts } from "../nasty.ts";
-import type { LlamaCpp, LlamaModel } from "./llama.ts";
+import {
+  disposeAll,
+  initialAdapter,
+  type ParameterTensors,
+  parameterPieces,
+  uploadParameters,
+} from "../../../src/training/parameters.ts";
+import { type Computed, compute, filesOf, rowsOf, train } from "../exported.ts";
+import type { LlamaModel, LlamaRunner } from "./llama.ts";
+import { compareTexts, type TextVerdict, tokenizerOf } from "./texts.ts";
 
-/** Tokens of a greedy answer. */
-const answerTokens = 48;
+/** Ids of a greedy answer. */
+export const greedyTokens = 48;
+const promptTokens = 8;
+
 /**
- * Largest difference of two log-probabilities in F32. ggml looks GELU up in a table of float16, which rounds by 2⁻¹¹ in every
- * layer; a logit may have ten times that.
+ * Largest difference of a token's log-probability from Hone's on the same file. llama.cpp rounds activations to the type of
+ * the weights before it multiplies.
  */
-function toleranceOf({ opened: { config }, definition }: LoadedModel): number {
-  const names = [config.hidden_act, config.hidden_activation, config.activation_function, config.model_type];
-  const isGelu = names.some((value) => typeof value === "string" && /gelu|gpt|gemma/.test(value));
-  return 1e-4 + (isGelu ? 10 * definition.layers.length * 2 ** -11 : 0);
-}
+export const tolerances: Readonly<Record<WrittenType, number>> = { F32: 1e-4, F16: 5e-2, Q8_0: 0.5, Q4_0: 0.5 };
 
-/** Every kind of piece in equal steps, without tokens in text: those have ids of their own. */
-const texts = nastyTexts([]).filter((_, i, all) => i % Math.floor(all.length / 60) === 0);
-/** Probabilities below this are not compared: float32 has too few digits of them. */
-const smallest = 1e-6;
+/** llama.cpp has GELU as a table of 16 bits, and GPT-NeoX's as the approximation by tanh. */
+const geluTolerance = 1e-2;
+const hasGelu = (architecture: string) => /GPT|Gemma/.test(architecture);
 
-export interface GgufVerdict {
-  readonly name: string;
-  readonly what: WrittenType | "LoRA" | "refused";
-  /** Texts whose tokens are the same, of all. */
-  readonly texts: string;
-  /** Greedy ids that are the same, of all. */
-  readonly greedy: string;
-  /** Largest difference of two log-probabilities; null where it was not measured. */
-  readonly logProbability: number | null;
-  readonly notes: readonly string[];
+/** What llama.cpp computed from one file, beside Hone. */
+export interface Comparison {
+  readonly what: WrittenType | "LoRA";
+  readonly file: string;
+  /** Largest difference of log-probabilities of tokens above one in a million. */
+  readonly deviation: number;
+  /** Equal greedy ids of `answered`. After another choice between two equal ones all that follows differs. */
+  readonly greedy: number;
+  readonly answered: number;
+  /** llama.cpp's greedy ids. */
+  readonly ids: readonly number[];
   readonly faults: readonly string[];
 }
 
-async function write(folder: string, files: readonly OutFile[]): Promise<string> {
+export interface GgufVerdict {
+  readonly name: string;
+  /** Why Hone does not write the model; null where it does. */
+  readonly refusal: string | null;
+  readonly notes: readonly string[];
+  readonly texts: TextVerdict;
+  readonly comparisons: readonly Comparison[];
+}
+
+/** Opens a folder in Hugging Face layout, or a GGUF file. */
+export async function openBase(path: string, name = basename(path)): Promise<LoadedModel> {
+  const library = createLibrary(await openStorage(), () => undefined);
+  const files = statSync(path).isDirectory() ? filesOf(path) : [new File([readFileSync(path)], basename(path))];
+  return library.openModel({ kind: "files", files, name });
+}
+
+/** The template that Hone suggests, in this thread. */
+export function templatesOf(model: LoadedModel): TemplateWriter {
+  const ofModel = { tokenizer: tokenizerOf(model), chatTemplate: model.opened.chatTemplate };
+  const template = { choice: suggestTemplate(ofModel), systemPrompt: null };
+  return {
+    express: async () => expressTemplate(template, ofModel),
+    requireSame: async (written) => requireSameTemplate(template, ofModel, written),
+    tokenizer: async (given) => tokenizerToGguf(given),
+  };
+}
+
+/** Writes the files of an export and returns the path of its GGUF file. */
+export async function writeBundle(folder: string, { files }: Bundle): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  for (const { name, content } of files) {
-    writeFileSync(join(folder, name), new Uint8Array(await content.arrayBuffer()));
-  }
-  const gguf = files.find(({ name }) => name.endsWith(".gguf"));
-  if (!gguf) throw new Error("The export has no GGUF file.");
-  return join(folder, gguf.name);
+  for (const { name, content } of files) writeFileSync(join(folder, name), new Uint8Array(await content.arrayBuffer()));
+  return join(folder, files.find(({ name }) => name.endsWith(".gguf"))?.name ?? "");
 }
 
-/** Log-probabilities of a row of logits. */
-function logSoftmax(logits: Float32Array): Float64Array {
-  const largest = logits.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - largest);
-  return Float64Array.from(logits, (value) => value - largest - Math.log(sum));
+/** The context of a file: beyond it, llama.cpp may compute another model. */
+export async function contextOf(file: string): Promise<number> {
+  const { keys } = await readHeader(bytesFromMemory(file, new Uint8Array(readFileSync(file))));
+  const context = [...keys].find(([key]) => key.endsWith(".context_length"))?.[1];
+  return context && context.type !== "array" ? Number(context.value) : 0;
 }
 
-const count = (same: number, all: number) => `${same} of ${all}`;
+const noTexts = { equal: 0, noted: 0, tokens: [], prompts: [] };
 
-/** Writes the tuned model in every type and its adapter, and compares them. A refusal is the one verdict. */
-export async function compareGguf(
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** Exports a model, and opens each file in llama.cpp. `out`: a folder for the files. */
+export async function checkGguf(
   runtime: Runtime,
-  llama: LlamaCpp,
+  llama: LlamaRunner,
   name: string,
-  folder: string,
+  base: string,
   out: string,
-): Promise<readonly GgufVerdict[]> {
-  const model = await openFolder(folder);
+): Promise<GgufVerdict> {
+  const model = await openBase(base, name);
   const { definition, opened, vocabulary } = model;
   const targets = linearsOf(definition).map(({ name: target }) => target);
-  const method: Extract<Method, { kind: "lora" }> = { kind: "lora", rank: 4, alpha: 8, targets };
+  const method: Method = { kind: "lora", rank: 4, alpha: 8, targets };
   const specs = parametersOf(definition, method);
   const adapter = initialAdapter(specs, 3);
   const parameters = await uploadParameters(
@@ -91,152 +119,158 @@ export async function compareGguf(
     specs,
     (spec) => adapter.get(spec.name) ?? parameterPieces(spec, opened.devicePieces),
   );
-  const modelType = typeof opened.config.model_type === "string" ? opened.config.model_type : null;
-  const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig, { modelType });
-  const ofModel = { tokenizer, chatTemplate: opened.chatTemplate };
-  const template = { choice: suggestTemplate(ofModel), systemPrompt: null };
-  const templates = {
-    express: async () => expressTemplate(template, ofModel),
-    requireSame: async (written: Parameters<typeof requireSameTemplate>[2]) =>
-      requireSameTemplate(template, ofModel, written),
-    tokenizer: async (given: Parameters<typeof tokenizerToGguf>[0]) => tokenizerToGguf(given),
+  const trained: TrainedTensors = async (visit) => {
+    for (const spec of specs) {
+      const values = spec.trainable ? await parameters.get(spec.name)?.read() : null;
+      if (values instanceof Float32Array) await visit(spec.name, new Float32Array(values));
+    }
   };
+  const templates = templatesOf(model);
+  const common = { model: definition, vocabulary, method, trained, templates, name, systemPrompt: null };
+  const whole = (type: WrittenType) => exportGguf({ ...common, opened, type, scratch: memoryScratch() });
+  const notes: string[] = [];
+  const comparisons: Comparison[] = [];
   try {
-    const base = {
-      opened,
-      vocabulary,
-      templates,
-      method,
-      model: definition,
-      name,
-      systemPrompt: null,
-      scratch: memoryScratch(),
-    };
-    const untrained: TrainedTensors = async (visit) => {
-      for (const [tensor, values] of adapter) await visit(tensor, new Float32Array(values));
-    };
-    let plain: string;
+    const paths: { readonly type: WrittenType; readonly file: string }[] = [];
     try {
-      const { files } = await exportGguf({ ...base, trained: untrained, type: "F32" });
-      plain = await write(join(out, "base"), files);
+      // B is zero, so these files have the base's weights.
+      for (const type of writtenTypes) {
+        const bundle = await whole(type);
+        for (const note of bundle.notes) if (!notes.includes(note)) notes.push(note);
+        paths.push({ type, file: await writeBundle(join(out, type), bundle) });
+      }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return [{ name, what: "refused", texts: "", greedy: "", logProbability: null, notes: [reason], faults: [] }];
+      return { name, refusal: messageOf(error), notes, texts: { ...noTexts, faults: [] }, comparisons };
+    }
+    const [first] = paths;
+    const context = Math.min(await contextOf(first?.file ?? ""), 256);
+    const [row = new Int32Array()] = rowsOf(definition.vocabulary, 1, 9);
+    const asked = row.slice(0, Math.min(row.length, context));
+    let texts: TextVerdict = { ...noTexts, faults: ["no file was written"] };
+    for (const { type, file } of paths) {
+      const again = await openBase(file);
+      const theirs = await llama.open(file);
+      if (type === "F32") {
+        const tokenizers = { own: tokenizerOf(model), again: tokenizerOf(again) };
+        texts = compareTexts(theirs, tokenizers, await templates.express(), notes);
+      }
+      const one = { what: type, file, row: asked, context, model };
+      comparisons.push(await reopened(runtime, again, asked, context, (own) => compared(one, theirs, own)));
+      await theirs.dispose();
     }
     await train(runtime, model, method, parameters);
-    const [row = new Int32Array()] = rowsOf(tokenizer.ownSize, 1, 9);
-    const { logits } = await compute(runtime, model, method, parameters, row);
-    const generate = createGenerator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileGeneration(definition, method, shape),
-      contextLength: definition.contextLength,
-    });
-    const { stopIds } = await templates.express();
-    const own = await generate({
-      prompt: row,
-      stopIds: [...stopIds, ...opened.stopIds],
-      maxTokens: Math.min(answerTokens, definition.contextLength - row.length),
-      sampling: greedySampling,
-      seed: 0,
-    });
-    const trained: TrainedTensors = async (visit) => {
-      for (const spec of specs) {
-        const values = spec.trainable ? await parameters.get(spec.name)?.read() : null;
-        if (values instanceof Float32Array) await visit(spec.name, new Float32Array(values));
-      }
-    };
-    // A text that begins with a space has one more in llama.cpp: the notes say so.
-    const prefixed = (await templates.tokenizer({ ...opened, modelType, rows: definition.vocabulary })).notes.some(
-      (note) => note.startsWith("llama.cpp writes a space"),
+    const lora = await writeBundle(
+      join(out, "lora"),
+      await exportGgufAdapter({
+        ...common,
+        baseModel: name,
+        tensors: Array.from(opened.tensors, ([tensor, { shape }]) => ({ name: tensor, shape })),
+      }),
     );
-    const wanted = { row: [...row], ids: own.ids, stopped: own.finish === "stop", logits, model };
-    const verdicts: GgufVerdict[] = [];
-    for (const type of writtenTypes) {
-      const { files, notes } = await exportGguf({ ...base, trained, type });
-      const path = await write(join(out, type), files);
-      const opening = await llama.open(path);
-      const { source } = await templates.express();
-      verdicts.push({ ...(await verdictOn(opening, wanted, type, source, prefixed)), name, notes });
-    }
-    const { files, notes } = await exportGgufAdapter({
-      ...base,
-      tensors: Array.from(opened.tensors, ([tensor, { shape }]) => ({ name: tensor, shape })),
-      trained,
-      baseModel: name,
-    });
-    const path = await write(join(out, "lora"), files);
-    verdicts.push({ ...(await verdictOn(await llama.open(plain, path), wanted, "LoRA", null, prefixed)), name, notes });
-    return verdicts;
+    const theirs = await llama.open(first?.file ?? "", lora);
+    const own = await answered(runtime, model, method, parameters, asked, context);
+    comparisons.push(await compared({ what: "LoRA", file: lora, row: asked, context, model }, theirs, own));
+    await theirs.dispose();
+    return { name, refusal: null, notes, texts, comparisons };
   } finally {
     disposeAll(parameters);
     await runtime.releaseSessions();
   }
 }
 
-interface Wanted {
-  readonly row: readonly number[];
-  readonly ids: readonly number[];
-  /** Whether Hone's answer ended by itself. */
-  readonly stopped: boolean;
-  readonly logits: Float32Array;
+interface Answered extends Computed {
+  /** Hone's logit of one id after these, less that of another. */
+  margin(ids: readonly number[], one: number, other: number): Promise<number>;
+}
+
+/** Hone's logits of a row, and its greedy answer to the row's beginning. */
+async function answered(
+  runtime: Runtime,
+  model: LoadedModel,
+  method: Method | null,
+  parameters: ParameterTensors,
+  row: Int32Array,
+  context: number,
+): Promise<Answered> {
+  const { logits } = await compute(runtime, model, method, parameters, row, 0);
+  const [prompt, count] = promptOf(row, context);
+  const { ids } = await compute(runtime, model, method, parameters, prompt, count);
+  return {
+    logits,
+    ids,
+    async margin(before, one, other) {
+      const found = await compute(runtime, model, method, parameters, Int32Array.from(before), 0);
+      const last = found.logits.subarray(found.logits.length - model.definition.vocabulary);
+      return (last[one] ?? 0) - (last[other] ?? 0);
+    },
+  };
+}
+
+/** The beginning of a row, and the number of ids that may follow within the context. */
+export function promptOf(row: Int32Array, context: number): [Int32Array, number] {
+  const prompt = row.slice(0, Math.max(1, Math.min(promptTokens, context >> 1)));
+  return [prompt, Math.max(0, Math.min(greedyTokens, context - prompt.length))];
+}
+
+/** Does `work` with what Hone computes with an exported file. */
+export async function reopened<T>(
+  runtime: Runtime,
+  model: LoadedModel,
+  row: Int32Array,
+  context: number,
+  work: (own: Answered) => Promise<T>,
+): Promise<T> {
+  const specs = parametersOf(model.definition, null);
+  const parameters = await uploadParameters(runtime, specs, (spec) => parameterPieces(spec, model.opened.devicePieces));
+  try {
+    return await work(await answered(runtime, model, null, parameters, row, context));
+  } finally {
+    disposeAll(parameters);
+  }
+}
+
+interface Asked {
+  readonly what: Comparison["what"];
+  readonly file: string;
+  readonly row: Int32Array;
+  readonly context: number;
   readonly model: LoadedModel;
 }
 
-/** Compares what llama.cpp computes with the file. In 8 and 4 bits the numbers are others, and only the tokens are compared. */
-async function verdictOn(
-  opening: LlamaModel,
-  { row, ids, stopped, logits, model }: Wanted,
-  what: WrittenType | "LoRA",
-  template: string | null,
-  prefixed: boolean,
-): Promise<Omit<GgufVerdict, "name" | "notes">> {
-  const faults: string[] = [];
-  try {
-    const { opened, definition } = model;
-    const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig, {
-      modelType: typeof opened.config.model_type === "string" ? opened.config.model_type : null,
-    });
-    const plain = { role: null, message: null, answer: false, supervised: false, weight: 0, kind: "content" } as const;
-    const compared = texts.map((text) => (prefixed ? text.replace(/^[ ▁]+/, "") : text));
-    const different = compared.filter((text) => {
-      const [mine, theirs] = [tokenizer.encode([{ ...plain, text }]).ids, opening.tokenize(text)];
-      return mine.length !== theirs.length || mine.some((id, i) => id !== theirs[i]);
-    });
-    if (different.length > 0)
-      faults.push(`tokens of ${different.length} texts differ, first ${JSON.stringify(different[0])}`);
-    if (template !== null && opening.chatTemplate !== template) faults.push("the chat template differs");
-    const answer = await opening.greedy(row, answerTokens);
-    // Hone leaves the token out that ends an answer.
-    const theirs = answer.filter((id) => !opening.endsAnswer(id));
-    const same = ids.filter((id, i) => theirs[i] === id).length;
-    const isExact = what === "F32" || what === "F16" || what === "LoRA";
-    if (isExact && same < ids.length)
-      faults.push(`greedy ids differ from ${ids.findIndex((id, i) => theirs[i] !== id)} on`);
-    const ended = answer.some((id) => opening.endsAnswer(id));
-    if (isExact && ended !== stopped)
-      faults.push(ended ? "it ends its answer, and Hone does not" : "it does not end its answer");
-    let worst: number | null = null;
-    if (what === "F32" || what === "LoRA") {
-      const probabilities = await opening.probabilities(row);
-      worst = 0;
-      for (const [at, found] of probabilities.entries()) {
-        const expected = logSoftmax(logits.subarray(at * definition.vocabulary, (at + 1) * definition.vocabulary));
-        for (const [id, value] of found) {
-          if (value < smallest) continue;
-          worst = Math.max(worst, Math.abs(Math.log(value) - (expected[id] ?? Number.NaN)));
-        }
-      }
-      if (!(worst <= toleranceOf(model))) faults.push(`log-probabilities differ by ${worst.toExponential(1)}`);
-    }
-    return {
-      what,
-      texts: count(texts.length - different.length, texts.length),
-      greedy: count(same, ids.length),
-      logProbability: worst,
-      faults,
-    };
-  } finally {
-    await opening.dispose();
+async function compared({ what, file, row, context, model }: Asked, theirs: LlamaModel, own: Answered) {
+  const { vocabulary, architecture } = model.definition;
+  const [prompt, count] = promptOf(row, context);
+  const ids = await theirs.greedy([...prompt], count);
+  const greedy = ids.findIndex((id, i) => id !== own.ids[i]);
+  const deviation = apart(own.logits, await theirs.logProbabilities([...row], vocabulary), vocabulary);
+  const exact = hasGelu(architecture) ? geluTolerance : tolerances.F32;
+  const most = what === "LoRA" || what === "F32" ? exact : tolerances[what];
+  const faults = deviation <= most ? [] : [`log-probabilities differ by ${deviation.toExponential(1)}, above ${most}`];
+  if (greedy >= 0) {
+    const [one = 0, other = 0] = [own.ids[greedy], ids[greedy]];
+    const margin = await own.margin([...prompt, ...ids.slice(0, greedy)], one, other);
+    if (!(margin <= 2 * most))
+      faults.push(`greedy id ${greedy + 1} is ${other}, not ${one}, by ${margin.toPrecision(2)}`);
   }
+  return { what, file, deviation, greedy: greedy < 0 ? ids.length : greedy, answered: ids.length, ids, faults };
+}
+
+/** Probabilities below this are sums of rounding. */
+const leastLog = Math.log(1e-6);
+
+/** Largest difference of log-probabilities; NaN counts as infinite. */
+export function apart(logits: Float32Array, theirs: Float64Array, vocabulary: number): number {
+  let most = 0;
+  for (let at = 0; at < logits.length; at += vocabulary) {
+    const row = logits.subarray(at, at + vocabulary);
+    const largest = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const sum = Math.log(row.reduce((total, value) => total + Math.exp(value - largest), 0)) + largest;
+    row.forEach((value, id) => {
+      const own = value - sum;
+      if (own < leastLog) return;
+      const difference = Math.abs(own - (theirs[at + id] ?? Number.NaN));
+      most = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(most, difference);
+    });
+  }
+  return most;
 }

@@ -1,20 +1,24 @@
 /**
- * llama.cpp itself, through the npm package node-llama-cpp, which is installed by hand: `HONE_LLAMA` may name its folder. A
- * development tool; nothing of it ships.
+ * llama.cpp through the npm package `node-llama-cpp`, on the processor. It is no dependency of Hone: install it with
+ * `--no-save`, or into a folder of its own that `HONE_LLAMA` names (`HONE_LLAMA=FOLDER/node_modules/node-llama-cpp`).
  */
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** The part of node-llama-cpp that the command uses. */
+type Token = number;
+
 interface Sequence {
-  evaluate(ids: readonly number[], options: object): AsyncIterable<number>;
-  controlledEvaluate(
-    input: readonly (readonly [number, object])[],
-  ): Promise<readonly ({ readonly next: { readonly probabilities?: ReadonlyMap<number, number> } } | undefined)[]>;
   clearHistory(): Promise<void>;
+  evaluate(
+    tokens: readonly Token[],
+    options: { readonly temperature: number; readonly yieldEogToken: boolean },
+  ): AsyncGenerator<Token, void>;
+  controlledEvaluate(
+    input: readonly (readonly [Token, object])[],
+  ): Promise<({ readonly next: { readonly probabilities?: ReadonlyMap<Token, number> } } | undefined)[]>;
 }
 
 interface Context {
@@ -23,93 +27,124 @@ interface Context {
 }
 
 interface Model {
-  tokenize(text: string, specialTokens?: boolean): readonly number[];
+  readonly tokens: { readonly bos: Token | null; readonly eos: Token | null; readonly shouldPrependBosToken: boolean };
   readonly fileInfo: { readonly metadata: { readonly tokenizer?: { readonly chat_template?: string } } };
-  isEogToken(id: number): boolean;
+  tokenize(text: string, specialTokens: boolean): Token[];
+  isEogToken(token: Token): boolean;
+  getTokenString?(token: Token): string;
   createContext(options: object): Promise<Context>;
   dispose(): Promise<void>;
 }
 
 interface Llama {
+  readonly _bindings: {
+    readonly AddonJinjaRenderer: new (template: string) => { render(items: object): string };
+  };
   loadModel(options: object): Promise<Model>;
   dispose(): Promise<void>;
 }
 
-/** Greedy answers, log-probabilities and tokens of one file. */
-export interface LlamaModel {
-  /** Without BOS. `special`: whether special tokens in the text are tokens; by default they are text. */
-  tokenize(text: string, special?: boolean): readonly number[];
-  readonly chatTemplate: string | null;
-  endsAnswer(id: number): boolean;
-  /** Greedy ids after these, up to `count`, the end of an answer included. */
-  greedy(ids: readonly number[], count: number): Promise<readonly number[]>;
-  /** Probabilities of the next token after each of these. */
-  probabilities(ids: readonly number[]): Promise<readonly ReadonlyMap<number, number>[]>;
-  dispose(): Promise<void>;
+interface Package {
+  getLlama(options: object): Promise<Llama>;
 }
 
-export interface LlamaCpp {
-  /** Loads a file, with an adapter's file where given. Throws llama.cpp's error. */
-  open(file: string, adapter?: string): Promise<LlamaModel>;
-  dispose(): Promise<void>;
-}
+const packageName: string = "node-llama-cpp";
 
-const packageName = "node-llama-cpp";
-
-function entryOf(): string | null {
-  const named = process.env.HONE_LLAMA;
-  if (named) return existsSync(join(named, "dist/index.js")) ? join(named, "dist/index.js") : null;
+/** The package's folder: of an ordinary installation, else `HONE_LLAMA`; null where it has none. */
+function llamaFolder(folder = process.env.HONE_LLAMA): string | null {
   try {
-    return createRequire(import.meta.url).resolve(packageName);
+    return dirname(dirname(createRequire(import.meta.url).resolve(packageName)));
   } catch {
-    return null;
+    return folder && existsSync(join(folder, "dist", "index.js")) ? folder : null;
   }
 }
 
-/** llama.cpp on the processor, or why it is missing as the rest of a sentence. */
-export async function openLlama(): Promise<LlamaCpp | string> {
-  const entry = entryOf();
-  if (entry === null) {
-    return (
-      "node-llama-cpp is not installed: run npm install --no-save node-llama-cpp@3.21.1 @node-llama-cpp/linux-x64@3.21.1, or " +
-      "name its folder in HONE_LLAMA"
-    );
-  }
-  const { getLlama } = (await import(pathToFileURL(entry).href)) as { getLlama(options: object): Promise<Llama> };
-  const llama = await getLlama({ gpu: false, build: "never", logLevel: "error", progressLogs: false });
+/** Why llama.cpp cannot run; null where it can. */
+export const llamaMissing = (): string | null =>
+  llamaFolder() === null
+    ? "llama.cpp needs the npm package node-llama-cpp: install it into a folder of its own and set HONE_LLAMA=FOLDER/node_modules/node-llama-cpp"
+    : null;
+
+/** A GGUF file in llama.cpp. */
+export interface LlamaModel {
+  /** The template of the file; null where it has none. */
+  readonly template: string | null;
+  /** Whether llama.cpp writes BOS before a prompt. */
+  readonly addsBos: boolean;
+  /** Ids of a text without BOS. `special`: texts of control tokens become these tokens. */
+  tokenize(text: string, special: boolean): number[];
+  /** llama.cpp's own Jinja renders the file's template. Throws the template's error. */
+  render(variables: object): string;
+  /** Whether an answer ends with this token. */
+  endsAnswer(id: number): boolean;
+  /** The likeliest ids after a prompt, up to and with the first that ends an answer, `count` at most. */
+  greedy(prompt: readonly number[], count: number): Promise<number[]>;
+  /** Natural logarithms (tokens, V) of the next token's probabilities after each token of a row. */
+  logProbabilities(row: readonly number[], vocabulary: number): Promise<Float64Array>;
+  dispose(): Promise<void>;
+}
+
+export interface LlamaRunner {
+  /** Opens a file, with a LoRA of scale 1 where `lora` names one. Throws llama.cpp's error. */
+  open(file: string, lora?: string): Promise<LlamaModel>;
+  dispose(): Promise<void>;
+}
+
+/** Throws where `llamaMissing` has a reason. */
+export async function startLlama(): Promise<LlamaRunner> {
+  const folder = llamaFolder();
+  if (folder === null) throw new Error(llamaMissing() ?? "");
+  const found: Package = await import(pathToFileURL(join(folder, "dist", "index.js")).href);
+  const problems: string[] = [];
+  const logger = (level: string, message: string) => {
+    if (level === "error" || level === "fatal") problems.push(message.trim());
+  };
+  const llama = await found.getLlama({ gpu: false, build: "never", logLevel: "error", logger });
   return {
-    async open(modelPath, adapter) {
-      const model = await llama.loadModel({ modelPath, gpuLayers: 0, useMmap: false });
+    async open(file, lora) {
+      problems.length = 0;
+      const model = await llama.loadModel({ modelPath: file, useMmap: false }).catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        throw new Error(`llama.cpp does not load the file: ${[...problems, message].join(" ").slice(0, 300)}`);
+      });
+      // The key and value cache has 16 bits by default, which changes log-probabilities by about 1e-3.
       const context = await model.createContext({
-        contextSize: 256,
+        // A full context would be shifted.
+        contextSize: 512,
+        // With more threads than free cores, llama.cpp waits for minutes on so small a model.
         threads: 1,
-        // In float16 the cache alone would move log-probabilities by more than 1e-4.
+        flashAttention: false,
         experimentalKvCacheKeyType: "F32",
         experimentalKvCacheValueType: "F32",
-        flashAttention: false,
-        ...(adapter !== undefined && { lora: { adapters: [{ filePath: adapter, scale: 1 }] } }),
+        swaFullCache: true,
+        ...(lora !== undefined && { lora: { adapters: [{ filePath: lora, scale: 1 }] } }),
       });
       const sequence = context.getSequence();
+      const template = model.fileInfo.metadata.tokenizer?.chat_template ?? null;
       return {
-        tokenize: (text, special = false) => model.tokenize(text, special),
-        chatTemplate: model.fileInfo.metadata.tokenizer?.chat_template ?? null,
+        template,
+        addsBos: model.tokens.shouldPrependBosToken,
+        tokenize: (text, special) => [...model.tokenize(text, special)],
+        render: (variables) => new llama._bindings.AddonJinjaRenderer(template ?? "").render(variables),
         endsAnswer: (id) => model.isEogToken(id),
-        async greedy(ids, count) {
+        async greedy(prompt, count) {
           await sequence.clearHistory();
-          const made: number[] = [];
-          for await (const id of sequence.evaluate(ids, { temperature: 0, yieldEogToken: true })) {
-            made.push(id);
-            // The package goes on after the end of an answer.
-            if (made.length >= count || model.isEogToken(id)) break;
+          const ids: number[] = [];
+          for await (const id of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+            ids.push(id);
+            if (ids.length === count || model.isEogToken(id)) break;
           }
-          return made;
+          return ids;
         },
-        async probabilities(ids) {
+        async logProbabilities(row, vocabulary) {
           await sequence.clearHistory();
-          const options = { temperature: 1, topK: 0, topP: 1, minP: 0 };
-          const asked = ids.map((id) => [id, { generateNext: { probabilities: true, options } }] as const);
-          const answers = await sequence.controlledEvaluate(asked);
-          return answers.map((answer) => answer?.next.probabilities ?? new Map());
+          const generateNext = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 1 } };
+          const outputs = await sequence.controlledEvaluate(row.map((id) => [id, { generateNext }] as const));
+          const found = new Float64Array(row.length * vocabulary).fill(Number.NaN);
+          outputs.forEach((output, at) => {
+            for (const [id, share] of output?.next.probabilities ?? []) found[at * vocabulary + id] = Math.log(share);
+          });
+          return found;
         },
         async dispose() {
           await context.dispose();

@@ -79,12 +79,19 @@ test("special tokens are control tokens, the others the user's", () => {
   expect(types?.[tokens.indexOf("<|end|>")]).toBe(tokenTypes.control);
 });
 
-test("Seedling's contractions are no pattern of llama.cpp: the closest is taken, and the note has an example", () => {
+test("Seedling's contractions are no pattern of llama.cpp: whole words of the closest stand for them, and a note has the rest", () => {
   const read = (name: string) => JSON.parse(readFileSync(join(projectRoot, "public/models/seedling", name), "utf8"));
-  const { pre, notes } = written({ json: read("tokenizer.json"), config: read("tokenizer_config.json") });
+  const json = read("tokenizer.json");
+  const { pre, merges, tokens, notes } = written({ json, config: read("tokenizer_config.json") });
   expect(pre).toBe("tekken");
+  expect(tokens).toContain("'s");
+  expect(json.model.merges.map((merge: string | string[]) => [merge].flat().join(" "))).toContain("' s");
+  expect(merges).not.toContain("' s");
   expect(notes).toEqual([
-    expect.stringMatching(/^llama\.cpp has no pattern .* By "tekken" all but \d{1,2} of 3,\d{3} samples/),
+    expect.stringMatching(
+      /^llama\.cpp has no pattern .* By "tekken", 3,\d{3} of 3,\d{3} samples have the same tokens\.$/,
+    ),
+    expect.stringMatching(/^In llama\.cpp, [12] of 3,\d{3} samples have other tokens, such as "it'sOK"\.$/),
   ]);
 });
 
