@@ -8,7 +8,7 @@ import { cut } from "../tensor/quote.ts";
 import { hubPage } from "./hubErrors.ts";
 import { otherBytes, PushError, strangeAnswer, tokensPage } from "./pushErrors.ts";
 import { createLargeFiles, type LargeFiles } from "./pushLarge.ts";
-import { createSender, type Sender } from "./pushSend.ts";
+import { createSender, type Sender, type Wait } from "./pushSend.ts";
 import { sha256OfBlob } from "./sha256.ts";
 
 export interface PushFile {
@@ -65,7 +65,8 @@ interface Prepared extends PushFile {
   readonly present: boolean;
 }
 
-export function createPushes(): Pushes {
+/** `wait` is the pause before another attempt; tests pass a short one. */
+export function createPushes(wait?: Wait): Pushes {
   const large = createLargeFiles();
   return {
     async push(request, options = {}) {
@@ -76,12 +77,12 @@ export function createPushes(): Pushes {
         throw new PushError(`The token has a space or a letter that no token has: copy it again from ${tokensPage}.`);
       }
       onProgress("Checking the token", 0, null);
-      const id = await ownerOf(createSender(request.repository, token, signal), request.repository);
-      const sender = createSender(id, token, signal);
-      const real = await repository(sender, id, request.visibility);
+      const id = await ownerOf(createSender(request.repository, token, signal, wait), request.repository);
+      const real = await repository(createSender(id, token, signal, wait), id, request.visibility);
+      const sender = createSender(real, token, signal, wait);
       const files = await prepare(sender, real, request.files, { signal, onProgress });
       const rest = files.filter(({ present }) => !present);
-      const sent = await sendLarge(large, createSender(real, token, signal), real, rest, { signal, onProgress });
+      const sent = await sendLarge(large, sender, real, rest, { signal, onProgress });
       if (rest.length > 0) {
         onProgress("Writing the commit", 0, null);
         await commit(sender, real, request.title, rest);

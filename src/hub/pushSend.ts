@@ -47,7 +47,7 @@ export interface PutRequest {
 }
 
 /** The token is in the Authorization header of requests to the hub, and nowhere else. */
-export function createSender(id: string, token: string, signal: AbortSignal | undefined): Sender {
+export function createSender(id: string, token: string, signal: AbortSignal | undefined, wait: Wait = waitFor): Sender {
   const clean = (text: string) => text.replaceAll(token, "•••");
   const fail = (what: string, refused: Refused) => refusal(id, what, { ...refused, said: clean(refused.said) });
 
@@ -252,7 +252,10 @@ function secondsToWait(headers: Pick<Headers, "get">): number | null {
   return limit ? Number(limit[1]) : null;
 }
 
-function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits before another attempt. Rejects with the signal's reason. */
+export type Wait = (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
+
+function waitFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);
