@@ -109,7 +109,7 @@ export function createPushHub({
 
   function create(body: Buffer): PlayedAnswer {
     const { type, name, organization, visibility, ...rest } = parse(body);
-    if (type !== "model" || typeof name !== "string" || Object.keys(rest).length > 0)
+    if ((type ?? "model") !== "model" || typeof name !== "string" || Object.keys(rest).length > 0)
       return refused(400, "Invalid payload");
     if (visibility !== "private" && visibility !== "public")
       return refused(400, '"visibility" must be one of [public, private]');
