@@ -78,6 +78,7 @@ export function createPushes(wait?: Wait): Pushes {
       }
       onProgress("Checking the token", 0, null);
       const id = await ownerOf(createSender(request.repository, token, signal, wait), request.repository);
+      await checkCard(createSender(id, token, signal, wait), request.files);
       const real = await repository(createSender(id, token, signal, wait), id, request.visibility);
       const sender = createSender(real, token, signal, wait);
       const files = await prepare(sender, real, request.files, { signal, onProgress });
@@ -114,6 +115,14 @@ async function ownerOf(sender: Sender, repository: string): Promise<string> {
     throw new PushError(`This token can only read: make one with write access on ${tokensPage}.`, 403);
   }
   return repository.includes("/") ? repository : `${who.name}/${repository}`;
+}
+
+/** Throws PushError for a card whose metadata the hub would refuse at the commit, after all bytes were sent. */
+async function checkCard(sender: Sender, files: readonly PushFile[]): Promise<void> {
+  const card = files.find(({ name }) => name === "README.md");
+  if (card === undefined) return;
+  const body = JSON.stringify({ content: await card.content.text(), repoType: "model" });
+  await sender.json({ path: "/api/validate-yaml", what: "the model card", method: "POST", body });
 }
 
 const infoSchema = v.object({ id: v.string(), private: v.optional(v.boolean(), false) });

@@ -1,5 +1,6 @@
 /** Requests of a push: JSON with the token for the hub, and bytes without it for the hub's storage. */
 
+import * as v from "valibot";
 import { huggingFaceHost } from "./hubErrors.ts";
 import { connectionLost, PushError, type Refused, refusal, strangeAnswer } from "./pushErrors.ts";
 
@@ -230,13 +231,19 @@ function refusedBy(status: number, headers: Pick<Headers, "get">, text: string):
   };
 }
 
-/** The message in an answer: JSON's `error` or `message`; the storage answers in XML. */
+const wordsSchema = v.object({
+  error: v.optional(v.string()),
+  message: v.optional(v.string()),
+  errors: v.optional(v.array(v.object({ message: v.string() }))),
+});
+
+/** The message in an answer: JSON's `error`, `message` or first of `errors`; the storage answers in XML. */
 function wordsOf(text: string): string {
   try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json !== "object" || json === null) return "";
-    const { error, message } = json as { readonly error?: unknown; readonly message?: unknown };
-    return typeof error === "string" ? error : typeof message === "string" ? message : "";
+    const parsed = v.safeParse(wordsSchema, JSON.parse(text));
+    if (!parsed.success) return "";
+    const { error, message, errors } = parsed.output;
+    return error ?? message ?? errors?.[0]?.message ?? "";
   } catch {
     return /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? "";
   }

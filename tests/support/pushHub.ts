@@ -211,6 +211,13 @@ export function createPushHub({
     return json({ success: true });
   }
 
+  function validate(body: Buffer): PlayedAnswer {
+    const { content, repoType } = parse(body);
+    if (repoType !== "model" || typeof content !== "string") return refused(400, "Invalid payload");
+    const errors = /^---\n[\s\S]*?\n---\n/.test(content) ? [] : [{ message: '"license" must be a string' }];
+    return json({ errors, warnings: [] }, errors.length > 0 ? 400 : 200);
+  }
+
   function verify(body: Buffer): PlayedAnswer {
     const { oid, size } = parse(body);
     const found = stored.get(String(oid));
@@ -284,7 +291,7 @@ export function createPushHub({
       });
     if (method === "POST" && role === "read") return refused(403, "Forbidden: you must use a write token");
     if (path === "/api/repos/create") return create(body);
-    if (path === "/api/validate-yaml") return json({ errors: [], warnings: [] });
+    if (path === "/api/validate-yaml") return validate(body);
     if (path.startsWith("/api/complete/verify/")) return verify(body);
     const lfs = /^\/([^/]+\/[^/]+)\.git\/info\/lfs\/objects\/batch$/.exec(path);
     const api = /^\/api\/models\/([^/]+\/[^/]+?)(?:\/(preupload|commit|paths-info|revision)\/main)?$/.exec(path);

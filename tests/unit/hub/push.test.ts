@@ -275,6 +275,17 @@ test.each([
   expect(text).not.toContain(goodToken);
 });
 
+test("a card that the hub refuses is refused before anything is created or sent", async () => {
+  const hub = await played();
+  const bad = files.map((file) =>
+    file.name === "README.md" ? { ...file, content: new Blob(["# no metadata"]) } : file,
+  );
+  await expect(hurried().push(request({ files: bad }))).rejects.toThrow(
+    /refuses the model card \(400\): check the card.*"license" must be a string/,
+  );
+  expect(hub.repositories.size).toBe(0);
+});
+
 test("a token that only reads sends nothing but itself", async () => {
   const hub = await played({ role: "read" });
   await expect(hurried().push(request())).rejects.toThrow("This token can only read");
