@@ -24,6 +24,7 @@ import { openTuned } from "./openTuned.ts";
 import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { methodOf, type Plan } from "./prepare.ts";
+import { createPushCalls } from "./push.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
 import { createRunService } from "./runs.ts";
@@ -336,6 +337,7 @@ export async function createEngine(
 
     examine,
     ...createResultCalls(storage, examine),
+    ...createPushCalls(emit),
     ...createHandOverCalls({
       storage,
       library,

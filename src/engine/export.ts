@@ -115,7 +115,7 @@ export function createExports(
   }
 
   async function zipped(
-    { files, notes, tensors }: Bundle,
+    { files, notes, tensors, card }: Bundle & { readonly card?: string },
     more: readonly string[],
     { out }: Places,
     signal: AbortSignal | undefined,
@@ -126,6 +126,7 @@ export function createExports(
       notes: [...more, ...notes],
       tensors,
       step: null,
+      ...(card !== undefined && { card }),
     };
   }
 
@@ -146,7 +147,7 @@ export function createExports(
     const exams = [...ofBase.filter((exam) => keys.has(comparisonKey(exam))), ...own];
     const licence = catalogue.find(({ id }) => id === baseId)?.licence ?? null;
     const card = modelCard({ form, run, baseId, licence, step, evaluations, exams });
-    return { ...bundle, files: [...bundle.files, card] };
+    return { ...bundle, files: [...bundle.files, card], card: await card.content.text() };
   }
 
   return {

@@ -6,6 +6,7 @@ import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
 import type { FloatDType } from "../hub/elements.ts";
 import type { HalfCount } from "../hub/half.ts";
+import type { Pushed } from "../hub/push.ts";
 import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
@@ -20,7 +21,7 @@ import type { TemplateChoice } from "../templates/choice.ts";
 import type { WeightStorage } from "../tensor/storage.ts";
 import type { Exam, TokenizerFiles } from "./datasets.ts";
 
-export type { ArtifactFile, ExamAnswer, ExamQuestion, ReadPrompt, RowProblem, ShownToken, WrittenType };
+export type { ArtifactFile, ExamAnswer, ExamQuestion, Pushed, ReadPrompt, RowProblem, ShownToken, WrittenType };
 
 export type ProviderChoice = "auto" | "webgpu" | "wasm";
 
@@ -379,6 +380,23 @@ export interface Exported {
   readonly tensors: number;
   /** Step of the checkpoint whose weights it holds; null where it holds those of none or of several. */
   readonly step: number | null;
+  /** The model card in the archive, where it has one. */
+  readonly card?: string;
+}
+
+/** What is pushed to Hugging Face, where to, and with which token. */
+export interface PushToHub {
+  /** An export's archive. */
+  readonly archive: Blob;
+  /** In memory for this call alone: it is not stored, and in no event or error. */
+  readonly token: string;
+  /** "name", of the token's owner, or "owner/name". */
+  readonly repository: string;
+  readonly visibility: "private" | "public";
+  /** The model card, README.md of the repository. */
+  readonly card: string;
+  /** Title of the commit. */
+  readonly title: string;
 }
 
 /** The artifacts of a run, in the archive and by themselves. */
@@ -492,6 +510,11 @@ export interface EngineApi {
   exportGguf(runId: string, checkpoint: number | null, type: WrittenType, signal?: AbortSignal): Promise<Exported>;
   /** The adapter of a run as a GGUF LoRA. */
   exportGgufAdapter(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /**
+   * Sends an export to a model repository of Hugging Face, and compares what the hub then lists. Rejects with a PushError. The same
+   * call after a break sends only what is missing.
+   */
+  pushToHub(request: PushToHub, signal?: AbortSignal): Promise<Pushed>;
   /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint, its results and its rows, everything but the base model, as one file. */

@@ -1,6 +1,14 @@
 /** The runs as a topic: list, curves, sizes, deletion with undo, export and import. */
 
-import type { Exported, ExportedArtifacts, ExportedFile, RunRequest, WrittenType } from "../protocol/engine.ts";
+import type {
+  Exported,
+  ExportedArtifacts,
+  ExportedFile,
+  Pushed,
+  PushToHub,
+  RunRequest,
+  WrittenType,
+} from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
@@ -54,6 +62,8 @@ export interface RunsActions extends TunedActions {
   handOverRecipe(request: RunRequest, signal: AbortSignal): Promise<Exported>;
   /** Everything that reproduces the run but its base model, as one file. Rejects as the engine does, and when cancelled. */
   whole(runId: string, signal: AbortSignal): Promise<Exported>;
+  /** Sends an export to Hugging Face. Nothing of the request is stored. Rejects as the engine does, and when cancelled. */
+  push(request: PushToHub, signal: AbortSignal): Promise<Pushed>;
   /** Requests persistent storage from the browser. */
   requestPersistence(): Promise<void>;
 }
@@ -251,6 +261,8 @@ export function runsActions(
     handOver: (runId, checkpoint, signal) => untilDone(client.engine.exportHandOver(runId, checkpoint, signal)),
     handOverRecipe: (request, signal) => untilDone(client.engine.handOverRecipe(request, signal)),
     whole: (runId, signal) => untilDone(client.engine.exportRun(runId, signal)),
+
+    push: (request, signal) => untilDone(client.engine.pushToHub(request, signal)),
 
     async requestPersistence() {
       patch(context, "runs", { persistent: await client.requestPersistence(), persistenceRequested: true });

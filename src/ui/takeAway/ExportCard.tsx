@@ -12,6 +12,7 @@ import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { takeAwayWords as words } from "../words/takeAway.ts";
 import { archiveName, type Named } from "./fileName.ts";
+import { PushForm } from "./PushForm.tsx";
 import classes from "./TakeAway.module.css";
 
 type Taken = Exported & { readonly artifacts?: readonly ArtifactFile[] };
@@ -154,6 +155,7 @@ export function ExportCard(props: ExportCardProps) {
       </Group>
       {working && <CallProgress of="engine" label={words.working} onCancel={() => working.abort()} />}
       {taken && <Result name={archiveName(run, kind, taken.step)} taken={taken} />}
+      {taken?.card !== undefined && <PushForm run={run} exported={taken} card={taken.card} />}
       <FailureAlert title={words.failed} failure={failure} />
       {children}
     </section>
