@@ -26,7 +26,7 @@ export function noSuchRevision(id: string, revision: string): ModelError {
 
 export function gatedModel(id: string): ModelError {
   return new ModelError(
-    `The model "${id}" is gated: its owners require an account that has agreed to their conditions. Hone never ` +
+    `The model "${id}" is gated: its owners require an account that has agreed to their conditions. To read a model, Hone never ` +
       `asks for a password or a token: agree on ${hubPage(id)}, download its files there (config.json, tokenizer.json, ` +
       'tokenizer_config.json and all .safetensors), and choose their folder under "From disk".',
     { absent: true },
