@@ -132,14 +132,17 @@ test("a push is cancelled, and the form has no fault that axe finds", { timeout:
   await exported(page);
   await form(page).getByLabel("Access token").fill(goodToken);
   await form(page).getByText("What is sent").click();
+  await form(page).getByText("Read and edit the model card").click();
   await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
   for (const width of [1280, 390]) {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
       if (process.env.HONE_SHOTS) {
+        const path = (what: string) => join(process.env.HONE_SHOTS ?? "", `${what}-${width}-${colorScheme}.png`);
         await form(page).scrollIntoViewIfNeeded();
-        await form(page).screenshot({ path: join(process.env.HONE_SHOTS, `push-${width}-${colorScheme}.png`) });
+        await form(page).screenshot({ path: path("push") });
+        await page.screenshot({ path: path("take-away"), fullPage: true });
       }
       const faults = await page.evaluate(async (title) => {
         const { axe } = window as unknown as { axe: typeof import("axe-core") };
