@@ -73,6 +73,7 @@ function batchOf({ batch }: Golden): Batch {
     denominator: weights.reduce((sum, w) => sum + w, 0),
     tokens: rows * length,
     supervised: index.length,
+    examples: [],
     origins: batch.ids.map((_, row) => ({ source: 0, name: "the golden file", row, line: row + 1 })),
   };
 }

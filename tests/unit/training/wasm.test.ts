@@ -114,6 +114,7 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   stages: [
     {
       objective: "mixed",
+      preference: null,
       sources: null,
       mixture: "weight",
       learningRate,
@@ -308,6 +309,7 @@ describe("four sequences", () => {
             denominator: shape.supervised,
             tokens: sequence.length,
             supervised: shape.supervised,
+            examples: [],
             origins: [],
           }),
         });
