@@ -43,6 +43,13 @@ const rate = { learningRate: 1e-4, epochs: 3 };
 const trials: readonly Trial[] = [
   { name: "fine-tuned", stages: [{ data: "demo" }] },
   { name: "fine-tuned, then DPO", stages: [{ data: "demo" }, { data: "pairs", loss: "dpo", change: rate }] },
+  {
+    name: "fine-tuned, then DPO at five times the rate",
+    stages: [
+      { data: "demo" },
+      { data: "pairs", loss: "dpo", change: { ...rate, learningRate: 5 * rate.learningRate } },
+    ],
+  },
   { name: "fine-tuned, then KTO", stages: [{ data: "demo" }, { data: "pairs", loss: "kto", change: rate }] },
   { name: "long answers", stages: [{ data: "demo" }, { data: "long" }] },
   {
