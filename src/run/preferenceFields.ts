@@ -12,7 +12,13 @@ import { AnyNumber } from "./fields.ts";
 import { both, type Fields, type Method } from "./setting.ts";
 
 /** Learning rate as a share of that for supervised fine-tuning: 1e-6 beside 2e-5, SimPO and ORPO to 8e-6. */
-const rateShare: Readonly<Record<PreferenceLoss, number>> = { dpo: 1 / 20, ipo: 1 / 20, simpo: 0.4, orpo: 0.4, kto: 1 / 20 };
+const rateShare: Readonly<Record<PreferenceLoss, number>> = {
+  dpo: 1 / 20,
+  ipo: 1 / 20,
+  simpo: 0.4,
+  orpo: 0.4,
+  kto: 1 / 20,
+};
 
 /** The usual rate of a loss, from a stage's rate with another loss; null is supervised fine-tuning. */
 export function usualRate(rate: number, from: PreferenceLoss | null, to: PreferenceLoss | null): number {
@@ -112,6 +118,7 @@ export const preferenceFields: Fields<PreferenceSettings> = {
     help: "The chosen answer should exceed the rejected one by this margin of β times the mean log-probability.",
     control: { kind: "number", minimum: 0, maximum: 1000 },
     applies: (_, { loss }) => loss === "simpo",
-    doubt: (gamma, _, { beta }) => gamma > beta && `Usually 0.3 to 1 times β (${beta}). A larger margin may lower both answers' probability.`,
+    doubt: (gamma, _, { beta }) =>
+      gamma > beta && `Usually 0.3 to 1 times β (${beta}). A larger margin may lower both answers' probability.`,
   },
 };

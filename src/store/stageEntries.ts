@@ -67,7 +67,9 @@ interface Listed {
 function withStages(entries: Entries, stages: readonly Listed[]): Entries {
   const list = stages.map(({ objective }) => objective).join(",");
   const named = stages.flatMap(({ fields }, index) =>
-    Object.entries(fields).map(([field, text]) => [stages.length > 1 ? stageField(index, field) : field, text] as const),
+    Object.entries(fields).map(
+      ([field, text]) => [stages.length > 1 ? stageField(index, field) : field, text] as const,
+    ),
   );
   return { ...others(entries), ...(list !== "mixed" && { stages: list }), ...Object.fromEntries(named) };
 }

@@ -1,6 +1,5 @@
 /** A setting as a form option: its value as text, and the parser of typed text. */
 
-import { cut } from "../../tensor/quote.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { Control, NumberControl, Setting, Words } from "../../run/setting.ts";
 
@@ -93,7 +92,8 @@ function readValue(control: Control, text: string): Read<unknown> {
     case "list": {
       const names = text.split(",");
       const unknown = names.find((name) => !control.choices.includes(name));
-      if (unknown !== undefined) return { refusal: `"${cut(unknown)}" is none of ${control.choices.join(", ")}.` };
+      if (unknown !== undefined)
+        return { refusal: `"${unknown.slice(0, 40)}" is none of ${control.choices.join(", ")}.` };
       return names.length > control.most
         ? { refusal: `The list has ${names.length} entries: it may have at most ${control.most}.` }
         : { value: text };

@@ -13,8 +13,11 @@ export const optionsFor = (linears: readonly string[], count = 1): readonly Opti
 /** Options of a recipe with one stage. */
 export const recipeOptions = recipeSettings.map(optionOf);
 
-/** Options of the stage at `index` in a recipe with several. */
-export const optionsOfStage = (index: number): readonly Option<Recipe>[] => settingsOfStage(index).map(optionOf);
+/** Options of the stage at `index` in a recipe with several, from these groups of the form. */
+export const optionsOfStage = (index: number, places: readonly Place[]): readonly Option<Recipe>[] =>
+  settingsOfStage(index)
+    .filter(({ place }) => places.includes(place))
+    .map(optionOf);
 
 /** Options of one group of the form. */
 export const optionsAt = (place: Place, linears = usualLinears): readonly Option<Recipe>[] =>

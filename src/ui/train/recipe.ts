@@ -4,10 +4,10 @@ import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import { usualLinears } from "../../run/trainFields.ts";
 import { defaultsFor } from "../../store/recipe.ts";
+import { currentEntries, objectivesOf, structureOf } from "../../store/stageEntries.ts";
 import type { RecipeFacts } from "../../store/state.ts";
 import type { TemplateChoice } from "../../templates/choice.ts";
 import { readEntries } from "../option/option.ts";
-import { currentEntries, objectivesOf, structureOf } from "../../store/stageEntries.ts";
 import { optionsFor } from "./options.ts";
 
 type Entries = RecipeFacts["entries"];
