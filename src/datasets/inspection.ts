@@ -130,6 +130,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   let refusal: Check | null = null;
   try {
     for (const index of splitValidation(tokens, spec.validationShare, spec.seed).validation) heldOut.add(index);
+    for (const [index, source] of tokens.sources.entries()) if (spec.general?.includes(source)) heldOut.add(index);
   } catch (error) {
     const title = error instanceof Error ? error.message : String(error);
     refusal = { kind: "rows", passed: false, title, detail: "", rows: { sources: [], rows: [] } };

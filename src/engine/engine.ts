@@ -19,6 +19,7 @@ import { createExports } from "./export.ts";
 import { createHandOverCalls } from "./handOverCalls.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
+import { drawExam } from "./midExam.ts";
 import { newRecord } from "./newRecord.ts";
 import { openTuned } from "./openTuned.ts";
 import { createPlanning } from "./planning.ts";
@@ -103,6 +104,10 @@ export async function createEngine(
     const prompts = [...questions.map(({ prompt }) => prompt), ...(watch?.prompt ? [watch.prompt] : [])];
     return texts.asQuestions(model, recipe, prompts, signal);
   };
+
+  /** The questions of a run's exam during training. */
+  const examOf = async (model: LoadedModel, { recipe, exam }: RunRecord, signal: AbortSignal) =>
+    exam ? texts.questions(model, recipe, exam.questions, signal) : [];
 
   /** Does `work` under the training lock, with a control for `pauseRun`, `cancelRun` and the signal. */
   async function training(signal: AbortSignal | undefined, work: (control: ControlSwitch) => Promise<RunRecord>) {
@@ -265,8 +270,10 @@ export async function createEngine(
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start);
+        const exam = drawExam({ ...request, recipe });
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start, exam);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
+        const questions = await examOf(model, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
         emit({ type: "run", record });
@@ -277,6 +284,7 @@ export async function createEngine(
           model,
           plan: planned,
           prompts,
+          questions,
           control,
           emit,
           follow,
@@ -293,6 +301,7 @@ export async function createEngine(
         const model = await modelOfRun(library, before, runtime.report, control.signal);
         const { plan: planned } = await plan(model, before, control.signal);
         const prompts = await promptsOf(model, planned, before, control.signal);
+        const questions = await examOf(model, before, control.signal);
         control.signal.throwIfAborted();
         const record: RunRecord = {
           ...before,
@@ -303,7 +312,8 @@ export async function createEngine(
           provider: runtime.report.provider,
         };
         await storage.runs.put(record);
-        return train(record, true, { runtime, storage, weights, model, plan: planned, prompts, control, emit, follow });
+        const parts = { runtime, storage, weights, model, plan: planned, prompts, questions, control, emit, follow };
+        return train(record, true, parts);
       }),
 
     async saveCheckpointNow() {

@@ -4,7 +4,7 @@ import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
 import { noProgress } from "../run/curves.ts";
 import type { RunStart } from "../run/origin.ts";
-import type { RunRecord } from "../run/record.ts";
+import type { RunExam, RunRecord } from "../run/record.ts";
 import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { LoadedModel } from "./library.ts";
@@ -17,6 +17,7 @@ export function newRecord(
   provider: RunRecord["provider"],
   watch: RunRecord["watch"],
   start: RunStart | null,
+  exam: RunExam | null,
 ): RunRecord {
   const now = new Date().toISOString();
   const { name, hash, parameters } = model.summary;
@@ -46,5 +47,6 @@ export function newRecord(
     slowdowns: [],
     resumeFrom: null,
     ...(start && { start }),
+    ...(exam && { exam }),
   };
 }

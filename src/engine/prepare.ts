@@ -5,7 +5,6 @@ import { type BatchShape, supervisedIn, type TokenizedExample } from "../batchin
 import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
 import { createSampler, type Sampler, type SamplerOptions, type SamplerState } from "../batching/sampler.ts";
-import { splitValidation } from "../batching/split.ts";
 import { type Order, type OrderState, orderOf, type StagePlan } from "../batching/stages.ts";
 import type { PreparedData, TokenTable } from "../protocol/datasets.ts";
 import { assertReady } from "../quality/preflight.ts";
@@ -16,6 +15,7 @@ import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunStage } from "../run/record.ts";
 import { lambdasOf, learns, type Objective, type Stage, takes } from "../run/stage.ts";
 import { plannedSteps } from "../training/schedule.ts";
+import { type GeneralText, generalTextOf, splitRows } from "./generalText.ts";
 import type { LoadedModel } from "./library.ts";
 
 export interface Plan {
@@ -28,6 +28,8 @@ export interface Plan {
   readonly buckets: readonly BatchShape[];
   /** Shapes of the validation batches, which are never packed. */
   readonly validationBuckets: readonly BatchShape[];
+  /** Held-out text that no stage trains on. */
+  readonly general: GeneralText;
   /** In the order of the recipe. */
   readonly stages: readonly RunStage[];
   readonly totalSteps: number;
@@ -53,9 +55,10 @@ export const shapesOf = ({
   buckets,
   validation,
   validationBuckets,
-}: Pick<Plan, "buckets" | "validation" | "validationBuckets">) => ({
+  general,
+}: Pick<Plan, "buckets" | "validation" | "validationBuckets" | "general">) => ({
   shapes: buckets,
-  heldOut: validation.length > 0 ? validationBuckets : [],
+  heldOut: [...(validation.length > 0 ? validationBuckets : []), ...general.buckets],
 });
 
 /** Throws when the model does not have the recipe's length or its adapter's layers. Needs no rows. */
@@ -82,7 +85,7 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
   assertReady(report);
   const all = examplesOf(table, sourceNames);
   const seeds = seedsOf(recipe);
-  const split = splitValidation(table, recipe.validationShare, seeds.split);
+  const split = splitRows(table, recipe);
   const isOf = (stage: Stage) => (index: number) =>
     learns(stage.objective, table.kinds[index] === 0 ? "text" : "chat") && takes(stage, table.sources[index] ?? -1);
   const pick = (indices: readonly number[], wanted: (index: number) => boolean) =>
@@ -107,6 +110,7 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
     ),
     buckets: mergeBuckets(stages.map(({ buckets }) => buckets)),
     validationBuckets: mergeBuckets(stages.map(({ validationBuckets }) => validationBuckets)),
+    general: generalTextOf(all, recipe, sourceNames, split.validation.length),
     stages: stages.map(({ stage: { objective }, steps, examples }) => ({
       objective,
       steps,

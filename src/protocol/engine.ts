@@ -11,7 +11,7 @@ import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
-import type { RunRecord } from "../run/record.ts";
+import type { RunExam, RunRecord } from "../run/record.ts";
 import type { ExamResult, VoteRecord, WholeExamResult } from "../run/results.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { ProviderReport } from "../runtime/types.ts";
@@ -195,6 +195,8 @@ export interface RunRequest {
   readonly watch?: WatchChoice;
   /** The checkpoint whose weights it starts from, null for the newest; left out: the base model. Method and LoRA are that run's. */
   readonly from?: StartChoice;
+  /** The exam from which the questions of an exam during training are drawn; its texts are not needed. */
+  readonly exam?: RunExam;
 }
 
 export interface StartChoice {

@@ -25,8 +25,17 @@ export interface EvaluationMetrics {
   readonly step: number;
   /** Σ w·CE / Σ w over all held-out rows. */
   readonly loss: number;
-  /** The same for each held-out set, by its name. */
+  /** The same for each held-out set, by its name; general text counts here alone. */
   readonly sets: Readonly<Record<string, number>>;
+  /** Missing where no exam was taken with it. */
+  readonly exam?: ExamScore;
+}
+
+/** The result of an exam during training. */
+export interface ExamScore {
+  /** Number of right answers. */
+  readonly right: number;
+  readonly questions: number;
 }
 
 export interface Sample {
@@ -67,7 +76,12 @@ export interface Watch {
 export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.pipe(
   v.unknown(),
   v.transform(migrateEvaluation),
-  v.object({ step: Count, loss: AnyNumber, sets: v.record(Text, AnyNumber) }),
+  v.object({
+    step: Count,
+    loss: AnyNumber,
+    sets: v.record(Text, AnyNumber),
+    exam: v.exactOptional(v.object({ right: Count, questions: Count })),
+  }),
 );
 
 export const SnapshotsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));

@@ -96,6 +96,16 @@ export interface RunRecord {
   readonly origin?: RunOrigin;
   /** Missing for a run that starts from its base model. */
   readonly start?: RunStart;
+  /** The questions that it answers during training; missing without an exam. */
+  readonly exam?: RunExam;
+}
+
+/** The exam of a run: its drawn questions, so that a resumed run has them. */
+export interface RunExam {
+  readonly name: string;
+  /** Of the whole exam. */
+  readonly hash: string;
+  readonly questions: readonly { readonly prompt: string; readonly expected: string }[];
 }
 
 const members = {
@@ -140,6 +150,9 @@ const members = {
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
   origin: v.exactOptional(OriginSchema),
   start: v.exactOptional(StartSchema),
+  exam: v.exactOptional(
+    v.object({ name: Text, hash: Text, questions: v.array(v.object({ prompt: Text, expected: Text })) }),
+  ),
 };
 
 /** A record that was read, with the curves from the record itself; null when they are stored separately. */

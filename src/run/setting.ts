@@ -28,7 +28,7 @@ export type Control =
   | { readonly kind: "several"; readonly choices: readonly string[] };
 
 /** The group of the form that shows a setting. */
-export type Place = "template" | "data" | "stages" | "basic" | "text stage" | "adapter" | "more";
+export type Place = "template" | "data" | "stages" | "basic" | "text stage" | "adapter" | "forgetting" | "more";
 
 export interface Words {
   /** Plain words. */

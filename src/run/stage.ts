@@ -91,9 +91,14 @@ export function textFirst<T extends Staged>(recipe: T): T {
   };
 }
 
-/** Gives every stage all sources, with these λ in order. */
-export function withLambdas<T extends Staged>(recipe: T, lambdas: readonly number[]): T {
-  return inEveryStage(recipe, { sources: lambdas.map((lambda, source) => ({ source, lambda })) });
+/** Gives every stage all sources but `general` ones, with these λ in order. */
+export function withLambdas<T extends Staged>(
+  recipe: T,
+  lambdas: readonly number[],
+  general: readonly number[] = [],
+): T {
+  const sources = lambdas.map((lambda, source) => ({ source, lambda }));
+  return inEveryStage(recipe, { sources: sources.filter(({ source }) => !general.includes(source)) });
 }
 
 /** Whether a stage uses the run's source `index`. */

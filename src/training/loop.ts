@@ -2,6 +2,7 @@
 
 import type { RowOrigin } from "../batching/batch.ts";
 import type { BeforeTask } from "../run/beforeTasks.ts";
+import { type GuardRule, guardAfter, type Rise } from "../run/guard.ts";
 import type { HeldOutSet } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Sample, Snapshot, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
@@ -9,6 +10,7 @@ import { StorageFullError } from "../storage/errors.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
+import { guardReason } from "./guardStop.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import type { TrainingProgram } from "./program.ts";
 import { type LoopState, type Patience, withEvaluation, withSnapshot, withStep } from "./state.ts";
@@ -53,12 +55,18 @@ export interface LoopParts {
   readonly batches: BatchSource;
   /** Validation loss of the current weights, null when `interrupted` was true; null for a run without validation. */
   readonly evaluate:
-    | ((interrupted: () => Promise<boolean>, onProgress: OnProgress) => Promise<Omit<EvaluationMetrics, "step"> | null>)
+    | ((
+        interrupted: () => Promise<boolean>,
+        onProgress: OnProgress,
+        step: number,
+      ) => Promise<Omit<EvaluationMetrics, "step"> | null>)
     | null;
   /** null: no early stopping. */
   readonly patience: Patience | null;
   /** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
   readonly bestSet: HeldOutSet | null;
+  /** The guard against forgetting, with the names of its general texts by set; missing: off. */
+  readonly guard?: (GuardRule & { readonly labels: Readonly<Record<string, string>> }) | null;
   /**
    * Last steps of all stages but the last. The loop always evaluates and saves the weights there, and resets the optimizer,
    * because its moments belong to the gradients of the earlier stage.
@@ -102,11 +110,11 @@ const promptsOf = (samples: readonly Pick<Sample, "prompt">[]) => samples.map(({
  * run or of a checkpoint, to which `program` and `batches` have been restored. A pause takes effect between two
  * micro-batches: the unfinished step is dropped and repeated on resume, so the trajectory is that of a run without a pause.
  * `control.skipBefore` leaves out what precedes the first step, and the trajectory is the same: a validation that early
- * stopping counts is not left out.
+ * stopping or the guard counts is not left out. The guard pauses the run after a checkpoint.
  * Throws `NonFiniteError` and the errors of its parts; earlier checkpoints stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
-  const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit } = parts;
+  const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit, guard = null } = parts;
   let state = from;
   let saved: LoopState | null = from.step > 0 ? from : null;
 
@@ -161,13 +169,18 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const done = state.step === totalSteps;
     const boundary = parts.boundaries.includes(state.step);
     const evaluated = state.progress.evaluations?.last.step === state.step;
+    let risen: readonly Rise[] = [];
     if (parts.evaluate !== null && !evaluated && (done || boundary || state.step % recipe.evaluateEvery === 0)) {
-      const counts = patience !== null && patience.from <= state.step;
-      const found = await parts.evaluate(counts ? interrupted : ended, before("validation"));
+      const counts = guard !== null || (patience !== null && patience.from <= state.step);
+      const found = await parts.evaluate(counts ? interrupted : ended, before("validation"), state.step);
       if (found !== null) {
-        if (!Number.isFinite(found.loss)) throw new NonFiniteError("validation loss", found.loss, state.step, []);
+        const odd = [found.loss, ...Object.values(found.sets)].find((loss) => !Number.isFinite(loss));
+        if (odd !== undefined) throw new NonFiniteError("validation loss", odd, state.step, []);
         const metrics = { step: state.step, ...found };
-        state = withEvaluation(state, metrics, patience, parts.bestSet);
+        const after = guard && guardAfter(state.guard ?? {}, metrics, guard);
+        risen = after?.risen ?? [];
+        state = withEvaluation(state, metrics, patience, parts.bestSet, risen.length === 0);
+        if (after) state = { ...state, guard: after.guard };
         emit({ type: "evaluation", metrics });
       }
     }
@@ -206,7 +219,8 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const finished = (done || stopped !== null) && control.request === null;
     const worthKeeping = boundary || state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step;
     const due = state.step > 0 && worthKeeping;
-    const requested = control.request === "pause" || control.saveRequested;
+    const forgets = guardReason(state, risen, guard?.allowedRise ?? 0, guard?.labels ?? {}, done || stopped !== null);
+    const requested = control.request === "pause" || control.saveRequested || forgets !== null;
     if (state !== saved && (due || finished || requested)) {
       try {
         await parts.saveCheckpoint({ state, tensors: program.tensors() });
@@ -228,12 +242,11 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
       const reason = stopped
         ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.validations} validations in a row without a lower loss than ` +
           `${stopped.loss.toFixed(4)} at step ${stopped.step}.`
-        : null;
+        : forgets;
       return { status: "finished", reason, state };
     }
-    if (control.request !== null) {
-      return { status: control.request === "pause" ? "paused" : "cancelled", reason: null, state };
-    }
+    if (control.request === "cancel") return { status: "cancelled", reason: null, state };
+    if (control.request === "pause" || forgets !== null) return { status: "paused", reason: forgets, state };
 
     // Step.
     const step = state.step + 1;

@@ -4,11 +4,14 @@ import { defaultRecipe, type Recipe, recipeSettings } from "../../src/run/recipe
 import type { Stage } from "../../src/run/stage.ts";
 
 export interface RecipeChange
-  extends Partial<Omit<Recipe, "stages">>,
+  extends Partial<Omit<Recipe, "stages" | "forgetting">>,
     Partial<Pick<Stage, "mixture" | "learningRate" | "epochs" | "steps" | "schedule" | "warmupRatio">> {
   readonly stages?: "together" | "text-first";
   readonly textEpochs?: number;
   readonly textLearningRate?: number | null;
+  readonly allowedRise?: number | null;
+  readonly exam?: number;
+  readonly examEvery?: number;
 }
 
 /** Changes settings of a recipe by name; throws for an unknown setting. */

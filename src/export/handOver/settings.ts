@@ -152,6 +152,7 @@ const handed: Readonly<Record<Field, Handed>> = {
   },
   samplePrompts: { label: "Sample prompts", keys: none },
   watchEvery: { label: "Snapshot interval", keys: none },
+  forgetting: { label: "Forgetting meter", keys: none },
   seed: {
     label: "Seed",
     keys: all("seed"),

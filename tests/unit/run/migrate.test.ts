@@ -96,6 +96,7 @@ describe("a record of version 1", () => {
         ...recipe,
         watchEvery: null,
         bestBy: null,
+        forgetting: null,
         // Runs from before these fields multiplied in float32, in one graph.
         weights: "float32",
         compute: "float32",

@@ -6,7 +6,15 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { dataSpecOf } from "../../../src/run/dataSpec.ts";
-import { budgetPart, defaultRecipe, RecipeSchema, recipeSettings, seedsOf } from "../../../src/run/recipe.ts";
+import { withGeneral } from "../../../src/run/forgetting.ts";
+import {
+  budgetPart,
+  defaultRecipe,
+  type Recipe,
+  RecipeSchema,
+  recipeSettings,
+  seedsOf,
+} from "../../../src/run/recipe.ts";
 import type { Setting } from "../../../src/run/setting.ts";
 import { lambdasOf, lastStage, textFirst, together, withLambdas } from "../../../src/run/stage.ts";
 import { recipeWith } from "../../support/recipe.ts";
@@ -14,15 +22,18 @@ import { recipeWith } from "../../support/recipe.ts";
 const methods = ["lora", "full"] as const;
 const settings = recipeSettings.map((setting) => [setting.field, setting] as const);
 
-/** A recipe in which every setting applies: LoRA, a custom template, and text in a stage before the chats. */
-const whole = withLambdas(
-  recipeWith(defaultRecipe("lora"), {
-    template: { kind: "custom", source: "{{ messages }}" },
-    stages: "text-first",
-    textLearningRate: 1e-4,
-  }),
-  [1, 0.5],
-);
+/** Two sources that are trained on, and one of general text. */
+const withSources = (recipe: Recipe) => withGeneral(withLambdas(recipe, [1, 0.5, 1], [2]), [2]);
+
+/** A recipe in which every setting applies: LoRA, a custom template, text in a stage before the chats, and an exam. */
+const whole = recipeWith(withSources(defaultRecipe("lora")), {
+  template: { kind: "custom", source: "{{ messages }}" },
+  stages: "text-first",
+  textLearningRate: 1e-4,
+  allowedRise: 0.2,
+  exam: 20,
+  examEvery: 2,
+});
 
 /** A value that differs from the setting's. */
 function another({ control, value }: Setting): unknown {
@@ -62,7 +73,7 @@ test("the two methods differ in the learning rate only", () => {
 });
 
 test("all values, set in the order of the form, turn the defaults into the recipe", () => {
-  const start = withLambdas(defaultRecipe("lora"), [1, 0.5]);
+  const start = withSources(defaultRecipe("lora"));
   expect(start).not.toEqual(whole);
   expect(recipeSettings.reduce((recipe, setting) => setting.with(recipe, setting.value(whole)), start)).toEqual(whole);
 });
@@ -77,7 +88,7 @@ test.each(settings)("%s: a new value can be set, and a value of another type is 
 
 test.each(settings)("%s: a change prepares rows and measures the budget again exactly where declared", (_, setting) => {
   const changed = setting.with(whole, another(setting));
-  const sources = ["a", "b"].map((hash) => ({ hash, mapping: null, excluded: [] }));
+  const sources = ["a", "b", "c"].map((hash) => ({ hash, mapping: null, excluded: [] }));
   const differs = (of: (recipe: typeof whole) => unknown) =>
     JSON.stringify(of(changed)) !== JSON.stringify(of(whole)) ? [true] : [];
   expect({
@@ -91,7 +102,9 @@ test.each(settings)("%s: a change prepares rows and measures the budget again ex
 
 test.each([
   ["lora", ["rank", "alpha", "weights", "targets"], "full"],
-  ["text-first", ["textEpochs", "textLearningRate", "bestBy"], "together"],
+  ["text-first", ["textEpochs", "textLearningRate"], "together"],
+  ["general text", ["allowedRise"], "none"],
+  ["an exam", ["examEvery"], "no exam"],
   ["a custom template", ["customTemplate"], "another"],
 ] as const)("with %s there are %j, with %s there are not", (_, fields, without) => {
   const other =
@@ -99,11 +112,24 @@ test.each([
       ? recipeWith(whole, { method: "full" })
       : without === "together"
         ? together(whole)
-        : recipeWith(whole, { template: { kind: "model" } });
+        : without === "none"
+          ? withGeneral(whole, [])
+          : without === "no exam"
+            ? recipeWith(whole, { exam: 0 })
+            : recipeWith(whole, { template: { kind: "model" } });
   const applying = (recipe: typeof whole) =>
     recipeSettings.filter(({ applies }) => applies?.(recipe) ?? true).map(({ field }) => field);
   expect(applying(whole)).toEqual(recipeSettings.map(({ field }) => field));
   expect(applying(other)).toEqual(applying(whole).filter((field) => !fields.some((gone) => gone === field)));
+});
+
+test("the best is by a held-out set exactly where there are several", () => {
+  const there = (recipe: typeof whole) => recipeSettings.find(({ field }) => field === "bestBy")?.applies?.(recipe);
+  const neither = together(withGeneral(whole, []));
+  expect([there(whole), there(together(whole)), there(withGeneral(whole, [])), there(neither)]).toEqual([
+    ...[true, true, true],
+    false,
+  ]);
 });
 
 describe("stages", () => {
@@ -136,7 +162,7 @@ describe("stages", () => {
   });
 
   test("each has a seed of its own; the last one's is that of a run in one stage", () => {
-    expect(seedsOf(one)).toEqual({ split: 42, adapter: 44, stages: [43] });
-    expect(seedsOf(textFirst(one))).toEqual({ split: 42, adapter: 44, stages: [45, 43] });
+    expect(seedsOf(one)).toEqual({ split: 42, adapter: 44, forgetting: 1051, stages: [43] });
+    expect(seedsOf(textFirst(one))).toEqual({ split: 42, adapter: 44, forgetting: 1051, stages: [45, 43] });
   });
 });

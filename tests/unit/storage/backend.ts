@@ -113,6 +113,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       truncation: "left",
       packing: true,
       systemPrompt: null,
+      forgetting: null,
       stages: [
         {
           objective: "text",

@@ -108,6 +108,7 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   lora: { rank: 8, alpha: 16, targets: [] },
   template: { kind: "built-in", name: "hone" },
   systemPrompt: null,
+  forgetting: null,
   mask: "responses",
   truncation: "drop",
   packing: false,
