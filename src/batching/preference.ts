@@ -33,6 +33,9 @@ export const needsReference = (loss: PreferenceLoss) => loss === "dpo" || loss =
 /** Whether the loss takes an answer without a partner. */
 export const takesUnpaired = (loss: PreferenceLoss) => loss === "kto";
 
+/** Whether the loss compares with answers to other prompts. */
+export const needsMismatched = (loss: PreferenceLoss) => loss === "kto";
+
 /** The part of an answer in its unit: "mismatched" is the prompt with the answer of another row, for KTO's z. */
 export type AnswerRole = "chosen" | "rejected" | "mismatched";
 

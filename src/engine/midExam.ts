@@ -55,9 +55,9 @@ export function withExam(
   evaluate: NonNullable<LoopParts["evaluate"]>,
   { recipe, totalSteps, questions, answerer, control }: ExamParts,
 ): NonNullable<LoopParts["evaluate"]> {
-  return async (interrupted, onProgress, step) => {
+  return async (interrupted, onProgress, preference, step) => {
     const due = questions.length > 0 && takesExam(recipe, step, totalSteps);
-    if (!due) return evaluate(interrupted, onProgress, step);
+    if (!due) return evaluate(interrupted, onProgress, preference, step);
     let losses = 0;
     const found = await evaluate(
       interrupted,
@@ -65,6 +65,7 @@ export function withExam(
         losses = total;
         onProgress(done, total + questions.length);
       },
+      preference,
       step,
     );
     if (found === null) return null;

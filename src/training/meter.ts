@@ -3,7 +3,7 @@
 import type { Batch } from "../batching/batch.ts";
 import { allGeneral, validationOfSource } from "../run/heldOut.ts";
 import type { EvaluationMetrics } from "../run/metrics.ts";
-import { evaluateHeldOut, type HeldOut, meanLoss } from "./evaluate.ts";
+import { evaluateHeldOut, type HeldOut, meanLoss, type PreferenceEvaluation } from "./evaluate.ts";
 import type { EvaluationProgram } from "./program.ts";
 
 export interface MeterSets {
@@ -22,16 +22,18 @@ export async function evaluateMeter(
   { heldOut, general, bySource }: MeterSets,
   interrupted: () => Promise<boolean>,
   onProgress?: (done: number, total: number) => void,
+  preference: PreferenceEvaluation | null = null,
 ): Promise<Omit<EvaluationMetrics, "step"> | null> {
   const count = (sets: readonly { readonly batches: readonly Batch[] }[]) =>
     sets.reduce((sum, { batches }) => sum + batches.length, 0);
   const total = count(heldOut) + count(general);
   let done = 0;
   const sources = createTally(program);
-  const found = await evaluateHeldOut(bySource ? sources : program, heldOut, interrupted, (now) => {
+  const onBatch = (now: number) => {
     done = now;
     onProgress?.(done, total);
-  });
+  };
+  const found = await evaluateHeldOut(bySource ? sources : program, heldOut, interrupted, onBatch, preference);
   if (found === null) return null;
   const losses: Record<string, number> = {};
   let sum = 0;

@@ -220,7 +220,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number, of 
         totalSteps,
         learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
         program,
-        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
+        preferences: null,
+        batches: createBatchSource(
+          examples.map((example) => [example]),
+          buckets,
+          oneStage(samplerOptions, from.sampler),
+        ),
         evaluate: (interrupted) =>
           evaluateHeldOut(
             program,
