@@ -191,8 +191,11 @@ function createObjective({ settings, stage, begin, answers, first, heldOut, buck
   };
 }
 
-/** The answers of a batch; `perToken` is the cross-entropy of each of its supervised positions. */
-function answersOf(
+/**
+ * The answers of a batch. `perToken` is the cross-entropy of each of its supervised positions; `reference` has the log-probability
+ * of answer id at id − first, and is 0 where it is null.
+ */
+export function answersOf(
   batch: Batch,
   perToken: Float32Array,
   reference: Float32Array | null,

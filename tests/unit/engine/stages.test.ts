@@ -225,8 +225,8 @@ describe("a run in two stages", () => {
   });
 
   test.each([
-    ["plain text", "chats", threeSources.filter(([, of]) => of === "chat")],
-    ["chats", "plain text", threeSources.filter(([, of]) => of === "text")],
+    ["plain text", threeSources.filter(([, of]) => of === "chat")],
+    ["chats", threeSources.filter(([, of]) => of === "text")],
   ] as const)("without %s it is refused, not planned in one stage", (missing, sequences) => {
     expect(() => plan({ stages: "text-first" }, sequences)).toThrow(
       new RegExp(`trains on ${missing}, but none of the \\d+ training examples is that: choose a source of it as well`),
