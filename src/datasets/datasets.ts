@@ -293,7 +293,7 @@ const announced = (source: ByteSource, begin: (subject: string, part: string) =>
   },
 });
 
-const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, kinds }: TokenTable) => [
+const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, kinds, partners }: TokenTable) => [
   ids,
   mask,
   weights,
@@ -303,6 +303,7 @@ const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, 
   lines,
   splits,
   kinds,
+  partners,
 ];
 
 /** The text of the first stop token. */
