@@ -1,4 +1,4 @@
-/** Splits off general text: sources whose rows a run never trains on, and whose loss shows what the model forgets. */
+/** Splits off general text: rows that are measured, so that forgetting shows, and other rows that stages replay. */
 
 import { type BatchShape, supervisedIn, type TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
@@ -21,6 +21,8 @@ export interface GeneralText {
   readonly sets: readonly GeneralSet[];
   /** Shapes of its batches. */
   readonly buckets: readonly BatchShape[];
+  /** The other rows of its sources, in file order, which stages may replay. */
+  readonly rest: readonly TokenizedExample[];
 }
 
 /**
@@ -44,8 +46,9 @@ export function splitRows(table: TokenTable, recipe: Recipe): { training: number
 }
 
 /**
- * The general text of a run: of each source a seeded choice of rows, up to `mostGeneralTokens` supervised tokens. `all` are the
- * table's examples. Throws where a stage trains on such a source, where one has no rows, and without validation rows.
+ * The general text of a run: of each source a seeded choice of rows is measured, up to `mostGeneralTokens` supervised tokens
+ * and at most half of its rows. `all` are the table's examples without preferences. Throws where a stage trains on a general
+ * source, where one has no rows, without validation rows, and where a stage replays what is not there.
  */
 export function generalTextOf(
   all: readonly TokenizedExample[],
@@ -60,6 +63,7 @@ export function generalTextOf(
       "The run measures general text with each validation, but no row of the task is held out: set a held-out share above 0.",
     );
   }
+  const rest: TokenizedExample[] = [];
   const sets = sources.map((source): GeneralSet => {
     const label = sourceNames[source];
     if (label === undefined) {
@@ -70,32 +74,48 @@ export function generalTextOf(
     const stage = recipe.stages.findIndex((each) => each.sources?.some((own) => own.source === source) ?? false);
     if (stage >= 0) {
       throw new Error(
-        `"${label}" is general text, which no stage may train on, but stage ${stage + 1} does: remove it from one of the two.`,
+        `"${label}" is general text, but stage ${stage + 1} trains on it as its task: remove it from one of the two.`,
       );
     }
     const rows = all.filter(({ origin }) => origin.source === source);
     if (rows.length === 0) {
       throw new Error(`"${label}" is general text, but none of its rows can be used: choose another text.`);
     }
-    return { ...generalOf(source), label, examples: chosenOf(rows, () => random.below(2 ** 32)) };
+    const chosen = chosenOf(rows, random.below(2 ** 32));
+    rest.push(...rows.filter((row) => !chosen.has(row)));
+    return { ...generalOf(source), label, examples: rows.filter((row) => chosen.has(row)) };
   });
+  requireReplay(recipe, sets, rest.length);
   const examples = sets.flatMap((set) => set.examples);
-  return { sets, buckets: chooseBuckets(examples, recipe.batchSize, { repeats: false }) };
+  return { sets, buckets: chooseBuckets(examples, recipe.batchSize, { repeats: false }), rest };
 }
 
-/** Rows in a seeded order until the next one exceeds the limit; at least one. In file order. */
-function chosenOf(rows: readonly TokenizedExample[], seed: () => number): TokenizedExample[] {
+/** Throws where a stage replays general text, and there is none or all of it is measured. */
+function requireReplay({ stages }: Recipe, sets: readonly GeneralSet[], rest: number): void {
+  const stage = stages.findIndex(({ objective, replay }) => objective !== "preference" && replay > 0);
+  if (stage < 0 || rest > 0) return;
+  const why =
+    sets.length === 0
+      ? "has no general text: choose one"
+      : "measures the only row of its general text: choose a longer text";
+  throw new Error(
+    `Stage ${stage + 1} replays ${100 * (stages[stage]?.replay ?? 0)} % of general text, but the run ${why}, or set the share to 0.`,
+  );
+}
+
+/** Rows in a seeded order until the next one exceeds a limit; at least one. */
+function chosenOf(rows: readonly TokenizedExample[], seed: number): ReadonlySet<TokenizedExample> {
   const order = shuffle(
     rows.map((_, place) => place),
-    createRandom(seed()),
+    createRandom(seed),
   );
+  const chosen = new Set<TokenizedExample>();
   let tokens = 0;
-  const count = order.findIndex((place) => {
-    tokens += supervisedIn(rows[place]?.mask ?? new Uint8Array(0));
-    return tokens > mostGeneralTokens;
-  });
-  return order
-    .slice(0, count < 0 ? order.length : Math.max(1, count))
-    .sort((a, b) => a - b)
-    .map((place) => rows[place] as TokenizedExample);
+  for (const place of order.slice(0, Math.max(1, Math.floor(rows.length / 2)))) {
+    const row = rows[place] as TokenizedExample;
+    tokens += supervisedIn(row.mask);
+    if (chosen.size > 0 && tokens > mostGeneralTokens) break;
+    chosen.add(row);
+  }
+  return chosen;
 }

@@ -19,6 +19,7 @@ export function newRecord(
   start: RunStart | null,
   exam: RunExam | null,
 ): RunRecord {
+  const replayed = plan.stages.reduce((sum, stage) => sum + (stage.replayed ?? 0), 0);
   const now = new Date().toISOString();
   const { name, hash, parameters } = model.summary;
   const trainable = parametersOf(model.definition, plan.method).filter((spec) => spec.trainable);
@@ -35,7 +36,7 @@ export function newRecord(
     recipe: request.recipe,
     provider,
     trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    examples: { training: plan.training.length, validation: plan.validation.length },
+    examples: { training: plan.training.length - replayed, validation: plan.validation.length },
     stages: plan.stages,
     totalSteps: plan.totalSteps,
     step: 0,

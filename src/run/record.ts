@@ -33,6 +33,8 @@ export interface RunStage {
   readonly examples: number;
   /** Supervised tokens of one pass over them; null in runs of version 1, which did not count them. */
   readonly supervisedTokens: number | null;
+  /** Number of rows of general text that it draws from besides; missing without replay. */
+  readonly replayed?: number;
 }
 
 /** A restart with a lower learning rate after numbers that were not finite. */
@@ -138,6 +140,7 @@ const members = {
       steps: Count,
       examples: Count,
       supervisedTokens: v.nullable(Count),
+      replayed: v.exactOptional(Count),
     }),
   ),
   totalSteps: Count,

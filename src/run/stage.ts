@@ -44,6 +44,8 @@ export interface Stage {
   readonly schedule: (typeof schedules)[number];
   /** Share of the stage's steps over which the rate rises from 0, in [0, 1). */
   readonly warmupRatio: number;
+  /** Share of the stage's loss weight that is general text, in [0, 1). Stages of preferences have none. */
+  readonly replay: number;
 }
 
 type Staged = Pick<Recipe, "stages">;

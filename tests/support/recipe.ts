@@ -1,5 +1,6 @@
 /** Recipes as the form creates them, with the fields of the stages beside the others. */
 
+import { type Forgetting, noForgetting } from "../../src/run/forgetting.ts";
 import { defaultRecipe, type Recipe, recipeSettings } from "../../src/run/recipe.ts";
 import type { Stage } from "../../src/run/stage.ts";
 
@@ -12,6 +13,7 @@ export interface RecipeChange
   readonly allowedRise?: number | null;
   readonly exam?: number;
   readonly examEvery?: number;
+  readonly replay?: number;
 }
 
 /** Changes settings of a recipe by name; throws for an unknown setting. */
@@ -32,3 +34,9 @@ export function recipeWith(base: Recipe, { method, lora, template, ...fields }: 
 /** The page's default recipe with a test's changes; tests do not write whole recipes. */
 export const recipeOf = (method: Recipe["method"], change: RecipeChange = {}): Recipe =>
   recipeWith(defaultRecipe(method), change);
+
+/** The recipe with these settings of the forgetting meter, and the defaults for the others. */
+export const withForgetting = (recipe: Recipe, change: Partial<Forgetting>): Recipe => ({
+  ...recipe,
+  forgetting: { ...noForgetting, ...change },
+});

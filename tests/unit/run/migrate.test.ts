@@ -82,6 +82,7 @@ const stage = {
   mixture: "sampling",
   schedule: "linear",
   warmupRatio: 0.1,
+  replay: 0,
 };
 
 describe("a record of version 1", () => {

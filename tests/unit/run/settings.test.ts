@@ -33,6 +33,7 @@ const whole = recipeWith(withSources(defaultRecipe("lora")), {
   allowedRise: 0.2,
   exam: 20,
   examEvery: 2,
+  replay: 0.1,
 });
 
 /** A value that differs from the setting's. */
@@ -103,7 +104,7 @@ test.each(settings)("%s: a change prepares rows and measures the budget again ex
 test.each([
   ["lora", ["rank", "alpha", "weights", "targets"], "full"],
   ["text-first", ["textEpochs", "textLearningRate"], "together"],
-  ["general text", ["allowedRise"], "none"],
+  ["general text", ["replay", "allowedRise"], "none"],
   ["an exam", ["examEvery"], "no exam"],
   ["a custom template", ["customTemplate"], "another"],
 ] as const)("with %s there are %j, with %s there are not", (_, fields, without) => {

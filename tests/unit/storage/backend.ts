@@ -156,6 +156,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: 40,
           schedule: "linear",
           warmupRatio: 0.1,
+          replay: 0,
         },
         {
           objective: "chat",
@@ -167,6 +168,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: null,
           schedule: "cosine",
           warmupRatio: 0.03,
+          replay: 0,
         },
       ],
       batchSize: 4,

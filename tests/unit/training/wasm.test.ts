@@ -121,6 +121,7 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
       learningRate,
       schedule: "cosine",
       warmupRatio: 0.05,
+      replay: 0,
       epochs: 1,
       steps: totalSteps,
     },
