@@ -48,11 +48,12 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   const { spec, sources, tokenizer, template, settings, begin, progress, signal } = parts;
   const table = createTable();
   const inspector = createInspector({
-    sources: sources.map(({ rows, choice }) => ({
+    sources: sources.map(({ rows, choice }, index) => ({
       name: rows.summary.name,
       records: rows.summary.rows,
       lambda: choice.lambda,
       unusedColumns: unusedColumns(rows.summary.detection, choice.mapping),
+      general: spec.general?.includes(index) ?? false,
     })),
     mixture: spec.mixture,
     maxLength: settings.maxLength,

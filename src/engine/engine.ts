@@ -22,6 +22,7 @@ import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { drawExam } from "./midExam.ts";
 import { newRecord } from "./newRecord.ts";
 import { openTuned } from "./openTuned.ts";
+import { writeOwnTexts } from "./ownText.ts";
 import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { methodOf, type Plan } from "./prepare.ts";
@@ -34,6 +35,9 @@ import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
+
+/** Whose weights answer. */
+type Asked = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
 
 interface Device {
   readonly runtime: Runtime;
@@ -64,7 +68,7 @@ export async function createEngine(
   const controls = new Set<ControlSwitch>();
   /** Calls that answer run one at a time, because they share the tuned weights. */
   const answering = new Mutex();
-  let subjectInTurn: Subject | null = null;
+  let subjectInTurn: Asked | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
   const plan = createPlanning(texts);
@@ -140,7 +144,7 @@ export async function createEngine(
 
   /** Does `work` with the subject's weights, after the calls before it; adds the checkpoint's step and the seconds. */
   function inTurn<T>(
-    subject: Subject,
+    subject: Asked,
     signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {
@@ -348,6 +352,16 @@ export async function createEngine(
           ...(signal && { signal }),
         });
       }),
+
+    async writeTexts(request, signal) {
+      const onProgress = (done: number, total: number) =>
+        emit({ type: "progress", task: "The base model writes texts", done, total });
+      const subject = { modelHash: request.modelHash, runId: null, checkpoint: null };
+      const { texts: written } = await inTurn(subject, signal, async (respondent) => ({
+        texts: await writeOwnTexts(respondent, request, onProgress, signal),
+      }));
+      return written;
+    },
 
     examine,
     ...createResultCalls(storage, examine),

@@ -321,6 +321,15 @@ export interface AnswerRequest extends Subject {
   readonly sampling: SamplingSettings;
 }
 
+/** Text that a base model writes by itself. */
+export interface OwnTextRequest {
+  readonly modelHash: string;
+  readonly texts: number;
+  /** Most tokens of a text. */
+  readonly tokens: number;
+  readonly seed: number;
+}
+
 /** The answer, and exactly the prompt that the model read. */
 export interface Answer extends GeneratedAnswer {
   /** Step of the checkpoint that answered; null is the base model. */
@@ -469,6 +478,8 @@ export interface EngineApi {
   /** The checkpoints of a run in this browser, newest first. */
   checkpointsOf(runId: string): Promise<readonly StoredCheckpoint[]>;
   answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
+  /** Texts that the base model writes from an empty beginning, each sampled with a seed of its own. The same request gives the same. */
+  writeTexts(request: OwnTextRequest, signal?: AbortSignal): Promise<readonly string[]>;
   /** Answers each question greedily in its own conversation, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /**
