@@ -11,7 +11,7 @@ import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
-import type { RunRecord } from "../run/record.ts";
+import type { RunExam, RunRecord } from "../run/record.ts";
 import type { ExamResult, VoteRecord, WholeExamResult } from "../run/results.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { ProviderReport } from "../runtime/types.ts";
@@ -195,6 +195,8 @@ export interface RunRequest {
   readonly watch?: WatchChoice;
   /** The checkpoint whose weights it starts from, null for the newest; left out: the base model. Method and LoRA are that run's. */
   readonly from?: StartChoice;
+  /** The exam from which the questions of an exam during training are drawn; its texts are not needed. */
+  readonly exam?: RunExam;
 }
 
 export interface StartChoice {
@@ -317,6 +319,15 @@ export interface AnswerRequest extends Subject {
   /** A conversation; its last message is a user's. */
   readonly messages: readonly Pick<Message, "role" | "content">[];
   readonly sampling: SamplingSettings;
+}
+
+/** Text that a base model writes by itself. */
+export interface OwnTextRequest {
+  readonly modelHash: string;
+  readonly texts: number;
+  /** Most tokens of a text. */
+  readonly tokens: number;
+  readonly seed: number;
 }
 
 /** The answer, and exactly the prompt that the model read. */
@@ -467,6 +478,8 @@ export interface EngineApi {
   /** The checkpoints of a run in this browser, newest first. */
   checkpointsOf(runId: string): Promise<readonly StoredCheckpoint[]>;
   answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
+  /** Texts that the base model writes from an empty beginning, each sampled with a seed of its own. The same request gives the same. */
+  writeTexts(request: OwnTextRequest, signal?: AbortSignal): Promise<readonly string[]>;
   /** Answers each question greedily in its own conversation, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /**

@@ -2,6 +2,7 @@
 
 import { cut } from "../tensor/quote.ts";
 import { deviceFields } from "./deviceFields.ts";
+import { forgettingFields, generalSourcesOf } from "./forgetting.ts";
 import { preferenceFields } from "./preferenceFields.ts";
 import type { Recipe } from "./recipe.ts";
 import { rowFields } from "./rowFields.ts";
@@ -53,6 +54,14 @@ function problemIn<Part extends object>(place: string, fields: Fields<Part>, par
   return null;
 }
 
+/** The problem of the recipe's general text; null without one. */
+function generalProblem(recipe: Recipe, sources: number): string | null {
+  const general = generalSourcesOf(recipe);
+  const outside = general.find((source) => source >= sources);
+  if (outside !== undefined) return `recipe.forgetting.sources has source ${outside}, but the run has only ${sources}`;
+  return new Set(general).size < general.length ? "recipe.forgetting.sources has a source twice" : null;
+}
+
 /** The first problem of a recipe, as the end of a sentence; null without one. The run has `sources` sources. */
 export function recipeProblem(recipe: Recipe, sources: number): string | null {
   const { lora, stages, template } = recipe;
@@ -66,7 +75,9 @@ export function recipeProblem(recipe: Recipe, sources: number): string | null {
     problemIn("recipe", rowFields, recipe) ??
     problemIn("recipe", trainFields, recipe) ??
     problemIn("recipe", deviceFields, recipe) ??
-    (recipe.method === "lora" ? problemIn("recipe.lora", loraFields, lora) : null);
+    (recipe.method === "lora" ? problemIn("recipe.lora", loraFields, lora) : null) ??
+    (recipe.forgetting && problemIn("recipe.forgetting", forgettingFields, recipe.forgetting)) ??
+    generalProblem(recipe, sources);
   if (found) return found;
   for (const [index, stage] of stages.entries()) {
     const place = `recipe.stages.${index}`;

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { usualPreference } from "../batching/preference.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
 import { type DeviceSettings, deviceFields, deviceSettings } from "./deviceFields.ts";
+import { type Forgetting, forgettingFields, forgettingSettings, noForgetting } from "./forgetting.ts";
 import { rowFields, rowSettings } from "./rowFields.ts";
 import { both, type Fields, initialOf, type Method, type Place, type Setting, schemaOf } from "./setting.ts";
 import type { Stage } from "./stage.ts";
@@ -23,6 +24,8 @@ export interface Recipe extends DataSettings, TrainSettings, DeviceSettings {
   readonly lora: LoraRecipe;
   /** In order of training; at least one. */
   readonly stages: readonly Stage[];
+  /** Null in recipes from before this field: neither general text nor an exam, and no loss of each source. */
+  readonly forgetting: Forgetting | null;
 }
 
 const recipeFields: Fields<Recipe> = {
@@ -35,6 +38,7 @@ const recipeFields: Fields<Recipe> = {
     schema: v.pipe(v.array(schemaOf(stageFields)), v.minLength(1)),
     initial: { lora: [initialOf(stageFields, "lora")], full: [initialOf(stageFields, "full")] },
   },
+  forgetting: { schema: v.optional(v.nullable(schemaOf(forgettingFields)), null), initial: both(noForgetting) },
 };
 
 export const RecipeSchema = schemaOf(recipeFields);
@@ -42,7 +46,14 @@ export const RecipeSchema = schemaOf(recipeFields);
 /** Defaults that suit most models. */
 export const defaultRecipe = (method: Method): Recipe => initialOf(recipeFields, method);
 
-const placed = [...rowSettings, ...loraSettings, ...stageSettings, ...deviceSettings, ...trainSettings];
+const placed = [
+  ...rowSettings,
+  ...loraSettings,
+  ...stageSettings,
+  ...deviceSettings,
+  ...forgettingSettings,
+  ...trainSettings,
+];
 
 /** The settings of one group of the form. */
 export const settingsAt = (place: Place): Setting[] => placed.filter((setting) => setting.place === place);
@@ -52,7 +63,7 @@ export const settingsAt = (place: Place): Setting[] => placed.filter((setting) =
  * with several stages those of a stage do not apply, and `settingsOf` adds each stage's own.
  */
 export const recipeSettings: readonly Setting[] = (
-  ["template", "stages", "data", "basic", "adapter", "more"] as const
+  ["template", "stages", "data", "basic", "adapter", "forgetting", "more"] as const
 ).flatMap(settingsAt);
 
 const listSettings: Setting[][] = [];
@@ -85,6 +96,8 @@ export function seedsOf({ seed, stages }: Pick<Recipe, "seed" | "stages">) {
   return {
     split: seed,
     adapter: seed + 2,
+    /** For the choice of general text and of exam questions. */
+    forgetting: seed + 1009,
     /** For the order of each stage; the last stage has the seed of a run in one stage. */
     stages: stages.map((_, index) => (index === stages.length - 1 ? seed + 1 : seed + 3 + index)),
   };

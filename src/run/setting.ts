@@ -30,7 +30,7 @@ export type Control =
   | { readonly kind: "list"; readonly choices: readonly string[]; readonly most: number };
 
 /** The group of the form that shows a setting. */
-export type Place = "template" | "data" | "stages" | "basic" | "adapter" | "more";
+export type Place = "template" | "data" | "stages" | "basic" | "adapter" | "forgetting" | "more";
 
 export interface Words {
   /** Plain words. */

@@ -45,6 +45,8 @@ export interface Stage {
   readonly schedule: (typeof schedules)[number];
   /** Share of the stage's steps over which the rate rises from 0, in [0, 1). */
   readonly warmupRatio: number;
+  /** Share of the stage's loss weight that is general text, in [0, 1). Stages of preferences have none. */
+  readonly replay: number;
 }
 
 type Staged = Pick<Recipe, "stages">;
@@ -121,9 +123,14 @@ export function textFirst<T extends Staged>(recipe: T): T {
   };
 }
 
-/** Gives every stage all sources, with these λ in order. */
-export function withLambdas<T extends Staged>(recipe: T, lambdas: readonly number[]): T {
-  return inEveryStage(recipe, { sources: lambdas.map((lambda, source) => ({ source, lambda })) });
+/** Gives every stage all sources but `general` ones, with these λ in order. */
+export function withLambdas<T extends Staged>(
+  recipe: T,
+  lambdas: readonly number[],
+  general: readonly number[] = [],
+): T {
+  const sources = lambdas.map((lambda, source) => ({ source, lambda }));
+  return inEveryStage(recipe, { sources: sources.filter(({ source }) => !general.includes(source)) });
 }
 
 /** Gives each stage its sources: `lambdas[stage][source]`, 0 where a stage does not use the source. */

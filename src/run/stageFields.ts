@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { mixtureModes } from "../batching/mixture.ts";
 import { type PreferenceSettings, usualPreference } from "../batching/preference.ts";
 import { AnyNumber, Count } from "./fields.ts";
+import { generalSourcesOf } from "./forgetting.ts";
 import { doubtRate, preferenceFields } from "./preferenceFields.ts";
 import type { Recipe } from "./recipe.ts";
 import { both, type Fields, type Lens, type Setting, schemaOf, settingOf, settingsOf } from "./setting.ts";
@@ -115,6 +116,18 @@ export const stageFields: Fields<Stage> = {
     help: "The learning rate rises from 0 over this share. This avoids large updates at the start.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (ratio) => ratio > 0.2 && "Usually 0 to 0.1. A long warm-up leaves fewer steps at the full rate.",
+  },
+  replay: {
+    schema: v.optional(AnyNumber, 0),
+    initial: both(0),
+    place: "forgetting",
+    affects: ["budget"],
+    label: "Share of general text",
+    term: "replay",
+    help: "Share of the supervised tokens that is general text, from rows that are not measured. The run gets longer by it. 0: none.",
+    control: { kind: "number", minimum: 0, maximum: 1, below: true },
+    applies: (recipe) => generalSourcesOf(recipe).length > 0,
+    doubt: (share) => share > 0.5 && "Usually 0.01 to 0.5. Most of the training is then not on the task.",
   },
 };
 

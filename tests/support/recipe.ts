@@ -1,10 +1,11 @@
 /** Recipes as the form creates them, with the fields of the stages beside the others. */
 
+import { type Forgetting, noForgetting } from "../../src/run/forgetting.ts";
 import { defaultRecipe, type Recipe, recipeSettings } from "../../src/run/recipe.ts";
 import { inStage, lastStage, type Stage, textFirst } from "../../src/run/stage.ts";
 
 export interface RecipeChange
-  extends Partial<Omit<Recipe, "stages">>,
+  extends Partial<Omit<Recipe, "stages" | "forgetting">>,
     Partial<Pick<Stage, "mixture" | "learningRate" | "epochs" | "steps" | "schedule" | "warmupRatio">> {
   /** One stage of text and chats, or a stage of text and then one of chats. */
   readonly stages?: "together" | "text-first";
@@ -12,6 +13,10 @@ export interface RecipeChange
   readonly textEpochs?: number;
   /** The same; null is the rate of the chats. */
   readonly textLearningRate?: number | null;
+  readonly allowedRise?: number | null;
+  readonly exam?: number;
+  readonly examEvery?: number;
+  readonly replay?: number;
 }
 
 const arranged = (recipe: Recipe, stages: RecipeChange["stages"]): Recipe => {
@@ -46,3 +51,9 @@ export function recipeWith(base: Recipe, change: RecipeChange): Recipe {
 /** The page's default recipe with a test's changes; tests do not write whole recipes. */
 export const recipeOf = (method: Recipe["method"], change: RecipeChange = {}): Recipe =>
   recipeWith(defaultRecipe(method), change);
+
+/** The recipe with these settings of the forgetting meter, and the defaults for the others. */
+export const withForgetting = (recipe: Recipe, change: Partial<Forgetting>): Recipe => ({
+  ...recipe,
+  forgetting: { ...noForgetting, ...change },
+});

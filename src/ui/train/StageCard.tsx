@@ -76,7 +76,7 @@ export function StageCard({ index, stage, count, report, onMove, onDuplicate, on
   const { main, rest } = useMemo(
     () => ({
       main: optionsOfStage(index, ["basic"]),
-      rest: optionsOfStage(index, several ? ["data", "more"] : ["more"]),
+      rest: optionsOfStage(index, several ? ["data", "forgetting", "more"] : ["forgetting", "more"]),
     }),
     [index, several],
   );

@@ -23,6 +23,7 @@ export const stagesWords = {
   boundaryAfter: (objective: Objective, step: number) => `The stage of ${kinds[objective]} starts at step ${step + 1}.`,
   /** The loss on a held-out set: "validation loss of chats". */
   lossOn: (set: HeldOutSet | null, stages: number) => {
+    if (set?.objective === "general") return "loss on general text";
     if (set !== null && set.objective !== "mixed") return `validation loss of ${kinds[set.objective]}`;
     return set === null && stages > 1 ? "validation loss of all held-out rows" : "validation loss";
   },

@@ -6,9 +6,11 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { dataSpecOf } from "../../../src/run/dataSpec.ts";
+import { withGeneral } from "../../../src/run/forgetting.ts";
 import {
   budgetPart,
   defaultRecipe,
+  type Recipe,
   RecipeSchema,
   recipeSettings,
   seedsOf,
@@ -29,18 +31,24 @@ import {
 import { recipeWith } from "../../support/recipe.ts";
 
 const methods = ["lora", "full"] as const;
-/** A recipe in which settings of every kind apply: LoRA, a custom template, and preferences after a stage of text. */
-const whole = withLambdas(
-  inStage(
-    recipeWith(withObjectives(defaultRecipe("lora"), ["text", "preference"]), {
-      template: { kind: "custom", source: "{{ messages }}" },
-    }),
-    0,
-    { learningRate: 1e-4 },
-  ),
-  [1, 0.5],
+/** Two sources that are trained on, and one of general text. */
+const withSources = (recipe: Recipe) => withGeneral(withLambdas(recipe, [1, 0.5, 1], [2]), [2]);
+
+/**
+ * A recipe in which settings of every kind apply: LoRA, a custom template, preferences after a stage of text, general text and
+ * an exam.
+ */
+const whole = inStage(
+  recipeWith(withSources(withObjectives(defaultRecipe("lora"), ["text", "preference"])), {
+    template: { kind: "custom", source: "{{ messages }}" },
+    allowedRise: 0.2,
+    exam: 20,
+    examEvery: 2,
+  }),
+  0,
+  { learningRate: 1e-4, replay: 0.1 },
 );
-const applying = (recipe: typeof whole) =>
+const applying = (recipe: Recipe) =>
   settingsFor(recipe.stages.length).filter(({ applies }) => applies?.(recipe) ?? true);
 const settings = applying(whole).map((setting) => [setting.field, setting] as const);
 
@@ -84,7 +92,7 @@ test("the two methods differ in the learning rate only", () => {
 });
 
 test("all values, set in the order of the form, turn the defaults into the recipe", () => {
-  const start = withLambdas(defaultRecipe("lora"), [1, 0.5]);
+  const start = withSources(defaultRecipe("lora"));
   expect(start).not.toEqual(whole);
   expect(applying(whole).reduce((recipe, setting) => setting.with(recipe, setting.value(whole)), start)).toEqual(whole);
 });
@@ -99,7 +107,7 @@ test.each(settings)("%s: a new value can be set, and a value of another type is 
 
 test.each(settings)("%s: a change prepares rows and measures the budget again exactly where declared", (_, setting) => {
   const changed = setting.with(whole, another(setting));
-  const sources = ["a", "b"].map((hash) => ({ hash, mapping: null, excluded: [] }));
+  const sources = ["a", "b", "c"].map((hash) => ({ hash, mapping: null, excluded: [] }));
   const differs = (of: (recipe: typeof whole) => unknown) =>
     JSON.stringify(of(changed)) !== JSON.stringify(of(whole)) ? [true] : [];
   expect({
@@ -115,12 +123,13 @@ test.each(settings)("%s: a change prepares rows and measures the budget again ex
 test.each([
   ["lora", ["rank", "alpha", "weights", "targets"], recipeWith(whole, { method: "full" })],
   ["a custom template", ["customTemplate"], recipeWith(whole, { template: { kind: "model" } })],
-  ["text before the last stage", ["bestBy"], withObjectives(whole, ["chat", "preference"])],
   [
     "preferences",
     ["stage2.loss", "stage2.beta", "stage2.labelSmoothing"],
     inLastStage(whole, withObjective(lastStage(whole), "chat")),
   ],
+  ["general text", ["allowedRise", "stage1.replay", "stage2.replay"], withGeneral(whole, [])],
+  ["an exam", ["examEvery"], recipeWith(whole, { exam: 0 })],
   ["DPO", ["stage2.labelSmoothing"], inLastStage(whole, withLoss(lastStage(whole), "ipo"))],
 ])("with %s there are %j, without it there are not", (_, fields, without) => {
   const names = applying(whole).map(({ field }) => field);
@@ -137,6 +146,16 @@ test("the only stage has the plain names; each of several has names with its num
       .toSorted();
   expect(names(defaultRecipe("lora"))).toEqual(ofStages.toSorted());
   expect(names(whole)).toEqual(ofStages.flatMap((name) => [`stage1.${name}`, `stage2.${name}`]).toSorted());
+});
+
+test("the best is by a held-out set exactly where there are several", () => {
+  const there = (recipe: typeof whole) => recipeSettings.find(({ field }) => field === "bestBy")?.applies?.(recipe);
+  const together = (recipe: Recipe) => withObjectives(recipe, ["mixed"]);
+  const neither = together(withGeneral(whole, []));
+  expect([there(whole), there(together(whole)), there(withGeneral(whole, [])), there(neither)]).toEqual([
+    ...[true, true, true],
+    false,
+  ]);
 });
 
 describe("stages", () => {
@@ -183,7 +202,7 @@ describe("stages", () => {
   });
 
   test("each has a seed of its own; the last one's is that of a run in one stage", () => {
-    expect(seedsOf(one)).toEqual({ split: 42, adapter: 44, stages: [43] });
-    expect(seedsOf(textFirst(one))).toEqual({ split: 42, adapter: 44, stages: [45, 43] });
+    expect(seedsOf(one)).toEqual({ split: 42, adapter: 44, forgetting: 1051, stages: [43] });
+    expect(seedsOf(textFirst(one))).toEqual({ split: 42, adapter: 44, forgetting: 1051, stages: [45, 43] });
   });
 });

@@ -144,6 +144,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       truncation: "left",
       packing: true,
       systemPrompt: null,
+      forgetting: null,
       stages: [
         {
           objective: "text",
@@ -155,6 +156,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: 40,
           schedule: "linear",
           warmupRatio: 0.1,
+          replay: 0,
         },
         {
           objective: "chat",
@@ -166,6 +168,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: null,
           schedule: "cosine",
           warmupRatio: 0.03,
+          replay: 0,
         },
       ],
       batchSize: 4,
