@@ -265,6 +265,10 @@ test("a GGUF LoRA answers as the run whose adapter it has", async () => {
   const { record } = await engine.openTuned(asTuned({ "lora.gguf": ggufOf(model, lora, tensors) }, "lora.gguf"));
   expect(record.origin).toMatchObject({ format: "gguf", file: "lora.gguf", hash: peft.origin?.hash });
   expect(await answersOf(record)).toEqual(await answersOf(run));
+  await engine.deleteRun(record.id);
+  const beside = { "lora.gguf": ggufOf(model, lora, tensors), "hone.json": files["hone.json"] ?? new Uint8Array() };
+  const linked = await engine.openTuned(asTuned(beside, "from there"));
+  expect(linked.record.origin).toMatchObject({ format: "gguf", from: { runId: run.id, step: run.step } });
 });
 
 test("a whole model answers as the run that wrote it", async () => {
