@@ -54,6 +54,8 @@ export function doubtRate(rate: number, loss: PreferenceLoss, method: Method): s
   return rate < low && `${usual}. A lower rate may change little in a short run.`;
 }
 
+const doubtWeight = (weight: number) => (weight < 0.1 || weight > 10) && "Usually 0.1 to 10.";
+
 export const preferenceFields: Fields<PreferenceSettings> = {
   loss: {
     schema: v.picklist(preferenceLosses),
@@ -120,5 +122,27 @@ export const preferenceFields: Fields<PreferenceSettings> = {
     applies: (_, { loss }) => loss === "simpo",
     doubt: (gamma, _, { beta }) =>
       gamma > beta && `Usually 0.3 to 1 times β (${beta}). A larger margin may lower both answers' probability.`,
+  },
+  chosenWeight: {
+    schema: v.optional(AnyNumber, 1),
+    initial: both(usualPreference.kto.chosenWeight),
+    place: "basic",
+    affects: [],
+    label: "Weight of chosen answers",
+    help: "Multiplies their loss. Usually the rarer kind of answer has the higher weight.",
+    control: { kind: "number", minimum: 0, above: true, maximum: 1000 },
+    applies: (_, { loss }) => loss === "kto",
+    doubt: doubtWeight,
+  },
+  rejectedWeight: {
+    schema: v.optional(AnyNumber, 1),
+    initial: both(usualPreference.kto.rejectedWeight),
+    place: "basic",
+    affects: [],
+    label: "Weight of rejected answers",
+    help: "Multiplies their loss.",
+    control: { kind: "number", minimum: 0, above: true, maximum: 1000 },
+    applies: (_, { loss }) => loss === "kto",
+    doubt: doubtWeight,
   },
 };

@@ -15,6 +15,8 @@ export const stageFieldNames = [
   "beta",
   "labelSmoothing",
   "gamma",
+  "chosenWeight",
+  "rejectedWeight",
   "learningRate",
   "epochs",
   "steps",
@@ -24,7 +26,7 @@ export const stageFieldNames = [
 ] as const;
 
 /** Fields whose usual values belong to an objective, and those that belong to a preference loss. */
-const ofObjective = ["loss", "beta", "labelSmoothing", "gamma", "learningRate"];
+const ofObjective = ["loss", "beta", "labelSmoothing", "gamma", "chosenWeight", "rejectedWeight", "learningRate"];
 const ofLoss = ofObjective.slice(1);
 const ofLength = ["epochs", "steps"];
 

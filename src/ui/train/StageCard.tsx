@@ -15,6 +15,7 @@ import { useSpec } from "../spec.tsx";
 import { stageFormWords as words } from "../words/stageForm.ts";
 import { ObjectiveField } from "./ObjectiveField.tsx";
 import { optionsOfStage } from "./options.ts";
+import { PreferenceHelp } from "./PreferenceHelp.tsx";
 import classes from "./StageFields.module.css";
 
 interface StageCardProps {
@@ -132,6 +133,7 @@ export function StageCard({ index, stage, count, report, onMove, onDuplicate, on
       <ObjectiveField index={index} value={stage.objective} stage={index} />
       <StageSources index={index} stage={stage} count={count} report={report} />
       <div className={classes.fields}>{main.filter(({ applies }) => applies(recipe)).map(field)}</div>
+      <PreferenceHelp preference={stage.preference} />
       <Button
         size="compact-sm"
         variant="subtle"

@@ -17,6 +17,10 @@ export const stagesWords = {
   /** Position of a run: "Stage 1 of 2: text, step 12 of 40". */
   at: (stage: { index: number; count: number; objective: Objective; step: number; steps: number }) =>
     `Stage ${stage.index + 1} of ${stage.count}: ${kinds[stage.objective]}, step ${stage.step.toLocaleString("en")} of ${stage.steps.toLocaleString("en")}`,
+  /** A setting of one of several stages: "Epochs in stage 2". */
+  field: (label: string, stage: number) => `${label} in stage ${stage + 1}`,
+  /** The objectives of a run: "text, chats, preferences". */
+  list: (stages: readonly { objective: Objective }[]) => stages.map(({ objective }) => kinds[objective]).join(", "),
   /** At the line of a stage boundary in the chart. */
   boundary: kinds,
   /** The same for screen readers. */

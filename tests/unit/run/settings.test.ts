@@ -173,11 +173,14 @@ describe("stages", () => {
 
   test("a stage of preferences begins with a twentieth of the rate, and each loss with its own settings", () => {
     const dpo = withObjective(lastStage(one), "preference");
-    expect([dpo.learningRate, dpo.preference]).toEqual([5e-5, { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0 }]);
+    expect([dpo.learningRate, dpo.preference]).toEqual([
+      5e-5,
+      { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 },
+    ]);
     const simpo = withLoss(dpo, "simpo");
     expect([simpo.learningRate, simpo.preference]).toEqual([
       4e-4,
-      { loss: "simpo", beta: 2.5, labelSmoothing: 0, gamma: 1.4 },
+      { loss: "simpo", beta: 2.5, labelSmoothing: 0, gamma: 1.4, chosenWeight: 1, rejectedWeight: 1 },
     ]);
     expect(withObjective(withLoss(simpo, "kto"), "mixed")).toEqual(lastStage(one));
   });

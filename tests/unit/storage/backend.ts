@@ -160,7 +160,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
         },
         {
           objective: "chat",
-          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
+          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 },
           sources: null,
           mixture: "sampling",
           learningRate: 2e-4,
