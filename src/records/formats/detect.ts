@@ -6,6 +6,7 @@ import { createConverter } from "./convert.ts";
 import { columnRoles, formatLabel } from "./describe.ts";
 import { detectReady } from "./detectReady.ts";
 import { isRow, nameOf, type Row } from "./fields.ts";
+import { ratingOf } from "./label.ts";
 import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
 import { isFlatReply } from "./oasst.ts";
 import { guessColumns, longestColumn, mappingsFor } from "./recognise.ts";
@@ -39,8 +40,10 @@ interface Candidate {
  */
 export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
-  const decide = (detected: Mapping, because: string, others: readonly Mapping[] = []): Detection => {
-    const { mapping, reason, more } = withReady(detected, because, values);
+  const decide = (found: Mapping, because: string, others: readonly Mapping[] = []): Detection => {
+    const detected = withLabel(found, values);
+    const rating = detected.columns.label === undefined ? "" : ` ${quote(detected.columns.label)} rates the answers.`;
+    const { mapping, reason, more } = withReady(detected, `${because}${rating}`, values);
     const alternatives = readable([...more, ...others], mapping, values);
     return {
       mapping,
@@ -99,6 +102,23 @@ export function detectFormat(sample: readonly unknown[]): Detection {
     ]);
   }
   return decide(best.mapping, explain(best, values, rows), [...mappings, ...textOnly(rows)]);
+}
+
+/**
+ * The mapping with a column that rates the answers only if every value in it does. A number counts only beside TRL's prompt and
+ * completion: elsewhere 0 and 1 are as often classes.
+ */
+function withLabel(mapping: Mapping, values: readonly unknown[]): Mapping {
+  const { label: found, ...others } = mapping.columns;
+  const numbered = mapping.format === "trl" ? ["label", "kto_tag"] : [];
+  const names = found === undefined ? numbered : [found];
+  const rates = (column: string) => {
+    const all = values.flatMap((value) => (isRow(value) ? [memberOf(value, column) ?? ""] : []));
+    const given = all.filter((value) => value !== "");
+    return given.length > 0 && given.every((value) => ratingOf(value) !== null);
+  };
+  const label = names.find((name) => !Object.values(others).includes(name) && rates(name));
+  return { ...mapping, columns: { ...others, ...(label !== undefined && { label }) } };
 }
 
 /** Ready-made conversations instead of the detected texts, where nearly all rows are; else a hint and alternatives. */
@@ -189,7 +209,9 @@ function explain(
   values: readonly unknown[],
   all: ReadonlyMap<number, Row>,
 ): string {
-  const extra = Object.values(mapping.columns).filter((column) => !needed.includes(column));
+  const extra = Object.values(mapping.columns).filter(
+    (column) => !needed.includes(column) && column !== mapping.columns.label,
+  );
   const shape = {
     openai: ", a list of {role, content}",
     sharegpt: ", a list of {from, value}",
@@ -206,9 +228,6 @@ function explain(
     mapping.format !== "text" && [...all.values()].some((row) => typeof memberOf(row, "text") === "string");
   if (readyMade && !Object.values(mapping.columns).includes("text"))
     reason += `. The ready-made "text" is not used; choose plain text to train on it`;
-  const rated =
-    mapping.format === "trl" && [...all.values()].some((row) => typeof memberOf(row, "label") === "boolean");
-  if (rated) reason += `. "label" is not used: completions that it marks as bad would be trained on too`;
   return `${reason}.`;
 }
 
