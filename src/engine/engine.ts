@@ -12,7 +12,7 @@ import { createRuntime } from "../runtime/runtime.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
 import { openScratch } from "../storage/scratch.ts";
-import { openStorage } from "../storage/storage.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
 import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
@@ -39,15 +39,19 @@ interface Device {
   readonly weights: Weights;
 }
 
-/** Makes an engine. `entries`: onnxruntime-web's modules for this platform; `data` resolves to the dataset service. */
+/**
+ * Makes an engine. `entries`: onnxruntime-web's modules for this platform; `data` resolves to the dataset service; `open` opens
+ * its storage.
+ */
 export async function createEngine(
   entries: OrtEntries,
   emitToPage: (event: EngineEvent) => void,
   data: () => Promise<DataApi>,
   tabs: Tabs = alone,
+  open: () => Promise<Storage> = openStorage,
 ): Promise<EngineApi> {
   const emit = broadcast(tabs, emitToPage);
-  const storage = await openStorage();
+  const storage = await open();
   const library = createLibrary(storage, emit);
   const texts = createTextService(data);
   const exports = createExports(storage, library, texts, openScratch(), emit);

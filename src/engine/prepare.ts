@@ -251,12 +251,14 @@ function requireExamples(objective: Objective, count: number, all: number): void
   );
 }
 
-/** Buckets of all stages as one list without duplicates, from the smallest to the largest. */
+/** Buckets of all stages as one list without duplicates, from the fewest to the most positions. */
 function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
-  const sorted = lists.flat().sort((a, b) => a.length - b.length || a.supervised - b.supervised);
-  return sorted.filter(
-    ({ length, supervised }, i) => sorted[i - 1]?.length !== length || sorted[i - 1]?.supervised !== supervised,
-  );
+  const sorted = lists
+    .flat()
+    .sort((a, b) => a.rows * a.length - b.rows * b.length || a.supervised - b.supervised || a.rows - b.rows);
+  const same = (a: BatchShape, b: BatchShape | undefined) =>
+    a.rows === b?.rows && a.length === b.length && a.supervised === b.supervised;
+  return sorted.filter((shape, i) => !same(shape, sorted[i - 1]));
 }
 
 /** The rows of a sampler's first epoch. */

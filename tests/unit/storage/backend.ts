@@ -35,6 +35,37 @@ export type Fault =
   /** The disk refuses puts from this write on; deletes still work. */
   | "full";
 
+/** The disk as a tab sees it that dies when the test says so: `dieAfter(n)` lets n more writes through. */
+export function mortal(disk: Disk) {
+  let left = Number.POSITIVE_INFINITY;
+  const alive = () => {
+    if (left <= 0) throw new Error("the tab is dead");
+  };
+  const wrap = (inner: KeyValue): KeyValue => ({
+    async get(key) {
+      alive();
+      return inner.get(key);
+    },
+    async keys(prefix) {
+      alive();
+      return inner.keys(prefix);
+    },
+    async write(puts, deletes) {
+      alive();
+      await inner.write(puts, deletes);
+      left--;
+      alive();
+    },
+  });
+  return {
+    disk: { records: wrap(disk.records), chunks: wrap(disk.chunks) },
+    dieAfter(writes: number) {
+      left = writes;
+    },
+    isDead: () => left <= 0,
+  };
+}
+
 /** The disk as a tab sees it. Counts writes over both databases; the fault happens at write number `at` (from 1). */
 export function faulty(disk: Disk, at: number, fault: Fault) {
   let writes = 0;
