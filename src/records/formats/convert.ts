@@ -135,7 +135,7 @@ function withSystem(row: RowFields, messages: readonly Message[], field: Field):
 /** `answer`: index of the first message that the row's label rates; by default the answer to the last question. */
 function chat(row: RowFields, messages: readonly Message[], answer?: number): ExampleBody[] {
   const body = { kind: "chat", messages, ...toolsOf(row) } as const;
-  const wanted = readLabel(row.optional("label"));
+  const wanted = readLabel(row);
   return [wanted === null ? body : rated(body, wanted, answer)];
 }
 

@@ -59,13 +59,16 @@ const tools = optional("tools", "tools", "functions");
 const category = optional("category", "category", "task_name", "task");
 const split = optional("split", "split");
 const weight = optional("weight", "loss_weight");
+/** Names of a label that other columns have too: classes, stars, counts. */
+export const ambiguousLabels: readonly string[] = ["label", "feedback", "rating", "vote"];
 /** Says whether the row's answer is wanted, for KTO: TRL's name, LLaMA-Factory's, and those of logged feedback. */
-const label = optional(
-  "label",
-  ...["label", "kto_tag", "kto_label", "feedback", "user_feedback", "human_feedback", "rating", "thumbs", "thumb"],
-  ...["thumbs_up", "vote", "desirable", "is_desirable", "wanted", "is_wanted", "preferred", "is_preferred"],
+export const labelNames: readonly string[] = [
+  ...ambiguousLabels,
+  ...["kto_tag", "kto_label", "user_feedback", "human_feedback", "thumbs", "thumb", "thumbs_up"],
+  ...["desirable", "is_desirable", "wanted", "is_wanted", "preferred", "is_preferred"],
   ...["accepted", "is_accepted", "is_good", "is_chosen"],
-);
+];
+const label = optional("label", ...labelNames);
 const rowFields = [label, category, split, weight];
 /** A rendered prompt may have its completion in another column. */
 const readyRoles = [required("text", "text"), optional("response", "completion")];
@@ -186,7 +189,7 @@ const labels: Readonly<Record<FormatName, string>> = {
   mixed: "rows of several formats",
 };
 
-/** A short plural name of a format's rows: "Alpaca rows", "chat messages". */
-export function formatLabel(mapping: Mapping): string {
-  return labels[mapping.format];
+/** A short plural name of a mapping's rows: "Alpaca rows", "chat messages". */
+export function formatLabel({ format, columns }: Mapping): string {
+  return columns.label === undefined ? labels[format] : "answers marked as wanted or not";
 }

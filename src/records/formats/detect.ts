@@ -4,9 +4,9 @@ import { quote, shortened } from "../read/row.ts";
 import { ExactNumber, entriesOf, isList, isObject, memberOf } from "../value.ts";
 import { createConverter } from "./convert.ts";
 import { columnRoles, formatLabel } from "./describe.ts";
+import { withLabel } from "./detectLabel.ts";
 import { detectReady } from "./detectReady.ts";
 import { isRow, nameOf, type Row } from "./fields.ts";
-import { ratingOf } from "./label.ts";
 import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
 import { isFlatReply } from "./oasst.ts";
 import { guessColumns, longestColumn, mappingsFor } from "./recognise.ts";
@@ -42,7 +42,10 @@ export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
   const decide = (found: Mapping, because: string, others: readonly Mapping[] = []): Detection => {
     const detected = withLabel(found, values);
-    const rating = detected.columns.label === undefined ? "" : ` ${quote(detected.columns.label)} rates the answers.`;
+    const rating =
+      detected.columns.label === undefined
+        ? ""
+        : ` ${quote(detected.columns.label)} says whether the answer is wanted: for KTO.`;
     const { mapping, reason, more } = withReady(detected, `${because}${rating}`, values);
     const alternatives = readable([...more, ...others], mapping, values);
     return {
@@ -102,23 +105,6 @@ export function detectFormat(sample: readonly unknown[]): Detection {
     ]);
   }
   return decide(best.mapping, explain(best, values, rows), [...mappings, ...textOnly(rows)]);
-}
-
-/**
- * The mapping with a column that rates the answers only if every value in it does. A number counts only beside TRL's prompt and
- * completion: elsewhere 0 and 1 are as often classes.
- */
-function withLabel(mapping: Mapping, values: readonly unknown[]): Mapping {
-  const { label: found, ...others } = mapping.columns;
-  const numbered = mapping.format === "trl" ? ["label", "kto_tag"] : [];
-  const names = found === undefined ? numbered : [found];
-  const rates = (column: string) => {
-    const all = values.flatMap((value) => (isRow(value) ? [memberOf(value, column) ?? ""] : []));
-    const given = all.filter((value) => value !== "");
-    return given.length > 0 && given.every((value) => ratingOf(value) !== null);
-  };
-  const label = names.find((name) => !Object.values(others).includes(name) && rates(name));
-  return { ...mapping, columns: { ...others, ...(label !== undefined && { label }) } };
 }
 
 /** Ready-made conversations instead of the detected texts, where nearly all rows are; else a hint and alternatives. */

@@ -1,7 +1,8 @@
 /** Reads whether an answer is wanted: the label of unpaired preferences, as KTO takes them. */
 
+import { quote } from "../read/row.ts";
 import type { ExampleBody } from "./convert.ts";
-import { type Field, fail, textOf } from "./fields.ts";
+import { fail, nameOf, type RowFields, textOf } from "./fields.ts";
 
 /** Words that only a rating of an answer uses; a column of classes may have the others. */
 const clear = {
@@ -51,12 +52,15 @@ export function ratingOf(value: unknown): Rating | null {
   return ratings.get(bare) ?? null;
 }
 
-/** Whether the answer is wanted; null where the row does not say it. Throws `Unusable` for other values. */
-export function readLabel(field: Field | null): boolean | null {
-  if (field === null || field.value === "") return null;
+/** Whether the row's answer is wanted; null without a column that says it. Throws `Unusable` for a missing or another value. */
+export function readLabel(row: RowFields): boolean | null {
+  if (!row.mapped("label")) return null;
+  const field = row.required("label");
   const rating = ratingOf(field.value);
   if (rating) return rating.wanted;
-  return fail(field, "does not say whether the answer is wanted: write true or false");
+  const { value } = field;
+  const shown = typeof value === "string" ? quote(value, 30) : (textOf(value) ?? nameOf(value));
+  return fail(field, `is ${value === "" ? "empty" : shown}: write true for a wanted answer, false for an unwanted one`);
 }
 
 export type ChatBody = Extract<ExampleBody, { kind: "chat" }>;

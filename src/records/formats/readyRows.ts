@@ -9,13 +9,13 @@ import { type ReadyText, readReady } from "./ready.ts";
 
 export function readRendered(row: RowFields): ExampleBody[] {
   const body = readyChat(row.required("text"), row.optional("response"), "rendered");
-  const wanted = readLabel(row.optional("label"));
+  const wanted = readLabel(row);
   return [wanted === null ? body : rated(body, wanted)];
 }
 
 export function readMarked(row: RowFields): ExampleBody[] {
   const body = readyChat(row.required("text"), row.optional("response"), "marked");
-  if (readLabel(row.optional("label")) === false)
+  if (readLabel(row) === false)
     throw new Unusable(
       "its answer is unwanted, and text with its markers takes only wanted ones; read it back into messages",
     );
