@@ -51,18 +51,18 @@ describe("the preview", () => {
       { side: "chosen", paired: true, begin: 1 },
       { side: "rejected", paired: true, begin: 1 },
     ]);
-    expect(examples.map(learnt)).toEqual(["So.<|end|>", "Nobody knows.<|end|>"]);
+    expect(examples.map(learnt)).toEqual(["So.<|end|></s>", "Nobody knows.<|end|></s>"]);
     expect(examples.map((example) => example.problem)).toEqual([null, null]);
     expect(examples.map(figuresOf)).toMatchObject([
-      { tokens: 4, cut: 0, promptCut: 0, text: "So." },
-      { tokens: 14, cut: 0, promptCut: 0, text: "Nobody knows." },
+      { tokens: 10, cut: 0, promptCut: 0, text: "So." },
+      { tokens: 20, cut: 0, promptCut: 0, text: "Nobody knows." },
     ]);
   });
 
   test("without a stage of preferences the tokens are shown, with the reason why nothing is trained", async () => {
     const { data, spec } = await opened([pair], {}, false);
     const { examples } = await data.row(spec, 0, 0);
-    expect(examples.map(learnt)).toEqual(["So.<|end|>", "Nobody knows.<|end|>"]);
+    expect(examples.map(learnt)).toEqual(["So.<|end|></s>", "Nobody knows.<|end|></s>"]);
     expect(examples.map(({ problem }) => problem)).toEqual(
       Array(2).fill("a preference row, and no stage of this recipe trains on preferences"),
     );
@@ -84,14 +84,14 @@ describe("the preview", () => {
     const { data, spec } = await opened([{ prompt: "Why?", completion: "So.", label }]);
     const { examples } = await data.row(spec, 0, 0);
     expect(examples.map(({ answer }) => answer)).toEqual([{ side, paired: false, begin: 1 }]);
-    expect(examples.map(learnt)).toEqual(["So.<|end|>"]);
+    expect(examples.map(learnt)).toEqual(["So.<|end|></s>"]);
   });
 
   test("a cut answer has its lost tokens; a row that is left out names the answer", async () => {
     const long = { prompt: "Why?", chosen: "So.", rejected: "no ".repeat(60) };
     const cut = await opened([long], { maxLength: 64, truncation: "right" });
     const [chosen, rejected] = (await cut.data.row(cut.spec, 0, 0)).examples.map(figuresOf);
-    expect(chosen).toMatchObject({ tokens: 4, cut: 0 });
+    expect(chosen).toMatchObject({ tokens: 10, cut: 0 });
     expect(rejected?.cut).toBeGreaterThan(100);
     const dropped = await opened([long], { maxLength: 64 });
     const { examples } = await dropped.data.row(dropped.spec, 0, 0);
@@ -118,7 +118,7 @@ describe("the preview", () => {
 
   test.each<[string, object, RegExp]>([
     ["both equal", { prompt: "a", chosen: "b", rejected: "b" }, /^chosen and rejected are the same$/],
-    ["one empty", { prompt: "a", chosen: "b", rejected: " " }, /^rejected is empty$/],
+    ["one empty", { prompt: "a", chosen: "b", rejected: " " }, /^no response: rejected is empty$/],
     ["one missing", { prompt: "a", chosen: "b" }, /rejected/],
     [
       "another prompt in the answers",
@@ -146,7 +146,7 @@ test("the list of rows counts the tokens of both answers, and names rows that no
   const used = await opened(rows);
   const heads = await used.data.heads(used.spec, 0, 0, 9);
   expect(heads.map(({ state, supervised }) => [state, supervised])).toEqual([
-    ["used", 18],
+    ["used", 30],
     ["left out", 0],
   ]);
   expect(heads[0]?.text).toBe("Why?");
@@ -161,8 +161,8 @@ test("the report has the number and the mean length of chosen and rejected answe
   const { data, spec } = await opened([pair, { prompt: "Who?", chosen: "I am.", rejected: "No." }]);
   expect((await data.inspect(spec)).answers).toEqual({
     pairs: 2,
-    chosen: { count: 2, meanTokens: 5 },
-    rejected: { count: 2, meanTokens: 9 },
+    chosen: { count: 2, meanTokens: 11 },
+    rejected: { count: 2, meanTokens: 15 },
   });
   const single = await opened([
     { prompt: "Why?", completion: "So.", label: true },
@@ -172,8 +172,8 @@ test("the report has the number and the mean length of chosen and rejected answe
   const report = await single.data.inspect(single.spec);
   expect(report.answers).toEqual({
     pairs: 0,
-    chosen: { count: 2, meanTokens: 5 },
-    rejected: { count: 1, meanTokens: 4 },
+    chosen: { count: 2, meanTokens: 11 },
+    rejected: { count: 1, meanTokens: 10 },
   });
   expect(report.findings.map(({ kind }) => kind)).not.toContain("length-bias");
   const none = await opened([{ instruction: "a", output: "b" }]);
