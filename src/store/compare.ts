@@ -226,7 +226,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
 }
 
 /** Null where the browser forbids storage, and outside of browsers. */
-function pageStorage(): Storage | null {
+export function pageStorage(): Storage | null {
   try {
     return localStorage;
   } catch {

@@ -23,6 +23,7 @@ import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
+import { type SampledActions, sampledActions } from "./sampled.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
 import { type StagesActions, stagesActions } from "./stages.ts";
 import { type StartingActions, startingActions } from "./starting.ts";
@@ -56,6 +57,7 @@ export interface Hone {
   readonly compare: CompareActions;
   readonly exam: ExamActions;
   readonly vote: VoteActions;
+  readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
   readonly update: UpdateActions;
 }
@@ -89,6 +91,7 @@ export function createHone(client: EngineClient): Hone {
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
   const vote = voteActions(context);
+  const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
@@ -169,6 +172,7 @@ export function createHone(client: EngineClient): Hone {
     compare,
     exam,
     vote,
+    sampled,
     welcome,
     update,
   };
