@@ -4,7 +4,7 @@
  */
 
 import type { Attributes, Graph, Node, Value } from "../../src/onnx/graph.ts";
-import type { OpName } from "../../src/onnx/ops.ts";
+import type { AnyOpName, OpName } from "../../src/onnx/ops.ts";
 
 /** Row-major numbers with their shape; integers and booleans are also numbers. */
 export interface Tensor {
@@ -351,7 +351,9 @@ function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   if (node.op === "Split") return split(lookUp(node.inputs[0] as Value), node.attributes.axis as number, node.outputs);
   const shaped = node.op === "Expand" || node.op === "Reshape";
   const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(lookUp);
-  return [kernels[node.op](inputs, node.attributes, out.shape)];
+  const kernel = (kernels as Partial<Record<AnyOpName, Kernel>>)[node.op];
+  if (!kernel) throw new Error(`${node.name}: the reference has no ${node.op}`);
+  return [kernel(inputs, node.attributes, out.shape)];
 }
 
 /** The graph's outputs by name, in float64. `feeds` are the inputs by name. */
