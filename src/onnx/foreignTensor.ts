@@ -109,6 +109,13 @@ function rawOf(proto: TensorProto, length: number, external: ExternalData | null
   return proto.rawData.byteLength > 0 ? proto.rawData : null;
 }
 
+/** Bytes of an element type, by its ONNX code, in the lowered type. Throws a GraphError for a type that we do not lower. */
+export function widenedTensor(type: number, bytes: Uint8Array): ForeignTensor["data"] {
+  const encoding = encodings.get(type);
+  if (!encoding) throw new GraphError(`ONNX element type ${type} has no lowered form`);
+  return decode(encoding, bytes, bytes.byteLength / encoding.bytes);
+}
+
 function decode(encoding: Encoding, raw: Uint8Array, count: number): ForeignTensor["data"] {
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   if (encoding.name === "float32" || encoding.name === "int32") {

@@ -3,7 +3,7 @@
 import { sizeOf } from "../../tensor/dtype.ts";
 import type { Value } from "../graph.ts";
 import type { Call, Lowering } from "./call.ts";
-import { logSumExp } from "./reductions.ts";
+import { logSoftmax } from "./reductions.ts";
 
 const rootHalf = Math.SQRT1_2;
 const rootTwoOverPi = Math.sqrt(2 / Math.PI);
@@ -96,7 +96,7 @@ export const activations = {
   FastGelu: (c) => c.b.gelu(biased(c, 0), "tanh"),
   QuickGelu: (c) => c.b.emit("QuickGelu", [c.in(0)], { alpha: c.number("alpha", 1.702) }),
   Softmax: (c) => overAxis(c, c.in(0), c.node.version < 13, (x, [axis]) => softmaxOver(c, x, axis as number)),
-  LogSoftmax: (c) => overAxis(c, c.in(0), c.node.version < 13, (x, axes) => c.b.sub(x, logSumExp(c, x, axes))),
+  LogSoftmax: (c) => overAxis(c, c.in(0), c.node.version < 13, (x, axes) => logSoftmax(c, x, axes)),
   ReluGrad: gradient(positive),
   LeakyReluGrad: gradient((c, y) =>
     c.b.where(c.b.forward("Greater", [y, c.b.scalar(0)]), c.b.scalar(1), c.b.scalar(c.number("alpha", 0.01))),

@@ -33,10 +33,20 @@ export interface Correction {
   readonly step: string;
 }
 
+/** Class labels that the host checks before a run, because WebGPU does not. */
+export interface LabelRange {
+  /** The graph input with the labels. */
+  readonly input: string;
+  readonly classes: number;
+  /** A label without a loss. */
+  readonly ignored: number;
+}
+
 /** What a lowering leaves beside its results. */
 export interface SideEffects {
   readonly masks: Mask[];
   readonly corrections: Correction[];
+  readonly labels: LabelRange[];
   /** Graph inputs that an operator overwrites, with their new contents. */
   readonly updates: Map<Value, Value>;
   /** The norm of all gradients before clipping, float32 [1]. */

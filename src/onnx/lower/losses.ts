@@ -3,7 +3,7 @@
 import { sizeOf } from "../../tensor/dtype.ts";
 import { GraphError, type Value } from "../graph.ts";
 import type { Call, Lowering } from "./call.ts";
-import { logSumExp } from "./reductions.ts";
+import { logSoftmax } from "./reductions.ts";
 
 /** Index that ONNX Runtime's kernel ignores where the file names none. */
 const noIndex = -1;
@@ -15,8 +15,10 @@ interface Labels {
   readonly weight: Value;
 }
 
-function readLabels(c: Call, labels: Value, weights: Value | undefined, ignored: number): Labels {
+function readLabels(c: Call, labels: Value, classes: number, weights: Value | undefined, ignored: number): Labels {
   const b = c.b;
+  const known = c.effects.labels.some(({ input }) => input === labels.name);
+  if (!labels.data && !b.isComputed(labels) && !known) c.effects.labels.push({ input: labels.name, classes, ignored });
   const column = b.reshape(b.cast(labels, "int32"), [sizeOf(labels.shape), 1]);
   const wrong = b.equal(column, b.scalar(ignored, "int32"));
   const safe = b.where(wrong, b.scalar(0, "int32"), column);
@@ -57,8 +59,8 @@ const loss =
     const b = c.b;
     const [scores, given] = [c.in(0), c.in(1)];
     const x = rowsOf(c, scores);
-    const labels = readLabels(c, given, c.optional(2), ignoredIndex(c, ignored));
-    const logs = b.sub(x, logSumExp(c, x, [1]));
+    const labels = readLabels(c, given, x.shape[1] as number, c.optional(2), ignoredIndex(c, ignored));
+    const logs = logSoftmax(c, x, [1]);
     const logProb = c.wants(1) ? fromRows(c, logs, scores.shape) : undefined;
     return [reduced(c, labels, b.gatherElements(logs, labels.safe, 1), given), logProb];
   };
@@ -79,9 +81,9 @@ const lossGrad =
   (c) => {
     const b = c.b;
     const [dy, logProb, given] = [c.in(0), c.in(1), c.in(2)];
-    const labels = readLabels(c, given, c.optional(3), ignoredIndex(c, ignored));
     const logs = rowsOf(c, logProb);
     const classes = b.range(0, logs.shape[1] as number);
+    const labels = readLabels(c, given, sizeOf(classes.shape), c.optional(3), ignoredIndex(c, ignored));
     const hit = b.cast(b.equal(labels.safe, classes), "float32");
     const reduction = c.text("reduction", "mean");
     const each = b.reshape(dy, reduction === "none" ? [sizeOf(given.shape), 1] : [1, 1]);
@@ -93,21 +95,20 @@ const lossGrad =
   };
 
 /** The loss from log-probabilities [N, C, d…] that the graph computes itself. */
-const negativeLogLikelihood: Lowering = (c) => {
-  const given = c.in(1);
-  const labels = readLabels(c, given, c.optional(2), ignoredIndex(c, null));
-  return reduced(c, labels, c.b.gatherElements(rowsOf(c, c.in(0)), labels.safe, 1), given);
-};
+const logLikelihood =
+  (ignored: number | null): Lowering =>
+  (c) => {
+    const given = c.in(1);
+    const logs = rowsOf(c, c.in(0));
+    const labels = readLabels(c, given, logs.shape[1] as number, c.optional(2), ignoredIndex(c, ignored));
+    return reduced(c, labels, c.b.gatherElements(logs, labels.safe, 1), given);
+  };
 
 export const losses = {
   SoftmaxCrossEntropyLoss: loss(null),
   SoftmaxCrossEntropyLossInternal: loss(3),
   SoftmaxCrossEntropyLossGrad: lossGrad(null),
   SoftmaxCrossEntropyLossInternalGrad: lossGrad(4),
-  NegativeLogLikelihoodLoss: negativeLogLikelihood,
-  NegativeLogLikelihoodLossInternal: (c) => {
-    const given = c.in(1);
-    const labels = readLabels(c, given, c.optional(2), ignoredIndex(c, 3));
-    return reduced(c, labels, c.b.gatherElements(rowsOf(c, c.in(0)), labels.safe, 1), given);
-  },
+  NegativeLogLikelihoodLoss: logLikelihood(null),
+  NegativeLogLikelihoodLossInternal: logLikelihood(3),
 } as const satisfies Readonly<Record<string, Lowering>>;

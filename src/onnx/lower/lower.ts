@@ -9,7 +9,15 @@ import { GraphBuilder } from "../builder.ts";
 import type { ForeignModel, ForeignNode } from "../foreign.ts";
 import { type Graph, GraphError, type Value } from "../graph.ts";
 import { bindInputs, mostTensorElements } from "./bind.ts";
-import { Call, type Correction, isSequence, type Mask, type Operand, type SideEffects } from "./call.ts";
+import {
+  Call,
+  type Correction,
+  isSequence,
+  type LabelRange,
+  type Mask,
+  type Operand,
+  type SideEffects,
+} from "./call.ts";
 import { fold } from "./fold.ts";
 import { lowerings, reasonAgainst, unknownOperators } from "./table.ts";
 
@@ -41,6 +49,7 @@ export interface Lowered {
   readonly aliases: Readonly<Record<string, string>>;
   readonly masks: readonly Mask[];
   readonly corrections: readonly Correction[];
+  readonly labels: readonly LabelRange[];
   /** Outputs of the file that only say that an update happened; the lowered graph does not have them. */
   readonly flags: readonly string[];
 }
@@ -55,6 +64,7 @@ export function lowerModel(model: ForeignModel, options: LoweringOptions = {}): 
     const effects: SideEffects = {
       masks: [],
       corrections: [],
+      labels: [],
       updates: new Map(),
       gradientNorm: null,
       elements: 0,
@@ -186,7 +196,8 @@ function finish(
   if (gradientNorm !== undefined && effects.gradientNorm) add(gradientNorm, effects.gradientNorm);
   const graph = b.finish(outputs);
   if (graph.nodes.length === 0) throw new GraphError("the graph computes nothing");
-  return { graph, aliases, masks: effects.masks, corrections: effects.corrections, flags };
+  const { masks, corrections, labels } = effects;
+  return { graph, aliases, masks, corrections, labels, flags };
 }
 
 /** The same numbers from a node that no other output has. */

@@ -40,10 +40,23 @@ const squares: Reduce = (c, x, axes) => c.b.reduceSumSquare(x, axes);
 const largest: Reduce = (c, x, axes) => c.b.reduceMax(x, axes);
 const smallest: Reduce = (c, x, axes) => c.b.neg(c.b.reduceMax(c.b.neg(x), axes));
 
-/** log Σ exp(x), from x less its maximum. */
-export function logSumExp(c: Call, x: Value, axes: readonly number[]): Value {
+/** x − max, and log Σ exp(x − max). Their difference is log softmax; log Σ exp(x) itself would cancel digits of it. */
+export function shifted(c: Call, x: Value, axes: readonly number[]) {
   const top = c.b.reduceMax(x, axes);
-  return c.b.add(top, c.b.log(c.b.reduceSum(c.b.exp(c.b.sub(x, top)), axes)));
+  const apart = c.b.sub(x, top);
+  return { top, apart, logSum: c.b.log(c.b.reduceSum(c.b.exp(apart), axes)) };
+}
+
+/** x − log Σ exp(x) */
+export function logSoftmax(c: Call, x: Value, axes: readonly number[]): Value {
+  const { apart, logSum } = shifted(c, x, axes);
+  return c.b.sub(apart, logSum);
+}
+
+/** log Σ exp(x) */
+function logSumExp(c: Call, x: Value, axes: readonly number[]): Value {
+  const { top, logSum } = shifted(c, x, axes);
+  return c.b.add(top, logSum);
 }
 
 /** The first (or last) index of the largest element along an axis, as int32. */
