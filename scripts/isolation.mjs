@@ -25,8 +25,8 @@ const directives = {
   "font-src": "'self'",
   "img-src": "'self'",
   "manifest-src": "'self'",
-  // A user may name a model at any address, one of their own machine included; nothing is asked for there otherwise
-  // (src/hub/url.ts), and the end-to-end tests hold that.
+  // A user may name a model at any address, also on their own machine, and Hugging Face names the hosts that store a push. The
+  // end-to-end tests show that the page requests no other.
   "connect-src": "'self' https: http://localhost:* http://127.0.0.1:*",
   "object-src": "'none'",
   "base-uri": "'none'",

@@ -8,6 +8,7 @@ import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { readGolden } from "../../tests/numeric/golden.ts";
 import { type ParityRow, runParity } from "../../tests/numeric/parity.ts";
+import { isPreferenceGolden, runPreferenceParity } from "../../tests/numeric/preferenceGolden.ts";
 import { parityTolerance } from "../../tests/numeric/tolerance.ts";
 
 export interface ParityRun {
@@ -29,19 +30,20 @@ export interface ParityResult {
 /** Opens the model, and compares every figure of the golden file. */
 export async function compareWithGolden(run: ParityRun): Promise<ParityResult> {
   const { provider, entries, files, steps, progress } = run;
-  const golden = readGolden(run.golden);
   const model = await openModel(files, (json) => checkpointTensors(defineModel(json)));
   const runtime = await createRuntime(provider, { entries });
   try {
-    const rows = await runParity({
+    const parts = {
       runtime,
       model: defineModel(model.config),
-      read: (name) => model.read(name),
-      golden,
+      read: (name: string) => model.read(name),
       steps,
       tolerance: parityTolerance[provider],
       ...(progress && { progress }),
-    });
+    };
+    const rows = isPreferenceGolden(run.golden)
+      ? await runPreferenceParity(parts, run.golden)
+      : await runParity({ ...parts, golden: readGolden(run.golden) });
     return { reason: runtime.report.reason, rows };
   } finally {
     await runtime.dispose();

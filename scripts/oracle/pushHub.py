@@ -1,6 +1,6 @@
-"""Pushes a folder with huggingface_hub's own client to the played hub, twice, and reads the model card with its parser.
+"""Pushes a folder with huggingface_hub's own client to the played hub, twice.
 
-Input on stdin: {"endpoint", "token", "repository", "folder", "cards": [text]}. Output: JSON of what the client saw.
+Input on stdin: {"endpoint", "token", "repository", "folder"}. Output: JSON of what the client saw.
 """
 
 import json
@@ -14,18 +14,13 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import huggingface_hub  # noqa: E402
-from huggingface_hub import HfApi, ModelCard  # noqa: E402
+from huggingface_hub import HfApi  # noqa: E402
 
 out = {"version": huggingface_hub.__version__}
-if given.get("folder"):
-    api = HfApi(endpoint=given["endpoint"], token=given["token"])
-    api.create_repo(given["repository"], private=True, exist_ok=True)
-    out["commits"] = [
-        api.upload_folder(repo_id=given["repository"], folder_path=given["folder"], commit_message=f"push {i}").oid
-        for i in range(2)
-    ]
-out["cards"] = []
-for text in given["cards"]:
-    card = ModelCard(text)
-    out["cards"].append({"data": card.data.to_dict(), "text": card.text})
+api = HfApi(endpoint=given["endpoint"], token=given["token"])
+api.create_repo(given["repository"], private=True, exist_ok=True)
+out["commits"] = [
+    api.upload_folder(repo_id=given["repository"], folder_path=given["folder"], commit_message=f"push {i}").oid
+    for i in range(2)
+]
 json.dump(out, sys.stdout)

@@ -102,6 +102,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         evaluate: (interrupted) =>
           evaluateHeldOut(program, [{ ...validationOf("text"), batches: heldOut }], interrupted),
         patience: null,
+        preferences: null,
         bestSet: null,
         boundaries: [],
         questions: [],
@@ -161,7 +162,14 @@ function createSource(
   );
   const totalSteps = sampler.stepsPerEpoch;
   const order = orderOf([{ steps: totalSteps, first: 0, sampler: () => sampler }], from?.sampler);
-  return { source: createBatchSource(examples, [shape], order), totalSteps };
+  return {
+    source: createBatchSource(
+      examples.map((example) => [example]),
+      [shape],
+      order,
+    ),
+    totalSteps,
+  };
 }
 
 /** The held-out documents, packed like the training documents. */

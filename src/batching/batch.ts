@@ -3,6 +3,7 @@
 import type { BatchShape } from "../artifacts/contract.ts";
 import { nameShown } from "../records/read/row.ts";
 import { type LossTerms, weightedMean } from "./objective.ts";
+import type { AnswerRole } from "./preference.ts";
 
 export type { BatchShape };
 
@@ -33,6 +34,17 @@ export interface TokenizedExample {
   readonly mask: Uint8Array;
   /** Loss weight of each supervised token; entries where the mask is 0 are ignored. */
   readonly weights: Float32Array;
+  /** Where it is an answer of preference training: then its supervised tokens are the answer's. */
+  readonly answer?: Answer;
+}
+
+/** The place of an answer among those of its run. */
+export interface Answer {
+  /** Distinct for every answer of a run, from 0: its place in the list of reference log-probabilities. */
+  readonly id: number;
+  /** Number of its pair, or of the single answer; distinct in a run. */
+  readonly unit: number;
+  readonly role: AnswerRole;
 }
 
 export interface Batch extends LossTerms {
@@ -51,8 +63,18 @@ export interface Batch extends LossTerms {
   readonly supervised: number;
   /** Number of tokens, padding not counted. */
   readonly tokens: number;
+  /** The examples, in order. */
+  readonly examples: readonly BatchExample[];
   /** Origin of each example, in order. */
   readonly origins: readonly RowOrigin[];
+}
+
+/** An example in a batch. */
+export interface BatchExample {
+  readonly origin: RowOrigin;
+  readonly answer: Answer | null;
+  /** Number of its supervised positions; those of the examples follow each other. */
+  readonly supervised: number;
 }
 
 /** Number of tokens that a mask supervises. */
@@ -127,6 +149,9 @@ export function packBatch(groups: readonly (readonly TokenizedExample[])[], shap
     ...weightedMean(targetWeights),
     supervised,
     tokens,
+    examples: groups
+      .flat()
+      .map(({ origin, answer = null, mask }) => ({ origin, answer, supervised: supervisedIn(mask) })),
     origins: groups.flat().map(({ origin }) => origin),
   };
 }

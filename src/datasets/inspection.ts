@@ -206,6 +206,7 @@ function createTable() {
         lines: Int32Array.from(lines),
         splits: Int8Array.from(splits),
         kinds: Int8Array.from(kinds),
+        partners: new Int32Array(kinds.length).fill(-1),
       };
     },
   };

@@ -8,21 +8,18 @@ import { compileGeneration } from "../artifacts/generation.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { zipFiles } from "../export/archive.ts";
 import { writeArtifact } from "../export/artifacts.ts";
-import { type CardForm, modelCard } from "../export/card.ts";
 import { exportAdapter } from "../export/exportAdapter.ts";
 import { exportGgufAdapter } from "../export/exportGgufAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
 import { exportGguf } from "../export/gguf.ts";
 import { exportMerged } from "../export/merged.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
-import { hubReference } from "../hub/huggingFace.ts";
-import { catalogue } from "../models/catalogue.ts";
 import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
 import { bestOf } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
-import { comparisonKey } from "../run/results.ts";
 import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
+import { templateIfAny, withCard, withTemplate } from "./exportCard.ts";
 import { type HandOverWork, handOverBundle } from "./handOver.ts";
 import type { Library, LoadedModel } from "./library.ts";
 import { methodOf, type Plan } from "./prepare.ts";
@@ -130,26 +127,6 @@ export function createExports(
     };
   }
 
-  /** The bundle with the model card of its run. */
-  async function withCard(
-    bundle: Bundle,
-    form: CardForm,
-    run: RunRecord,
-    { summary }: LoadedModel,
-    step: number | null,
-  ) {
-    const reference = summary.address === null ? null : hubReference(summary.address);
-    const baseId = reference?.folder === "" ? reference.id : null;
-    const { evaluations } = await storage.curves.read(run.id);
-    const { exams: own } = await storage.results.listExams({ kind: "run", id: run.id });
-    const { exams: ofBase } = await storage.results.listExams({ kind: "model", id: run.model.hash });
-    const keys = new Set(own.map(comparisonKey));
-    const exams = [...ofBase.filter((exam) => keys.has(comparisonKey(exam))), ...own];
-    const licence = catalogue.find(({ id }) => id === baseId)?.licence ?? null;
-    const card = modelCard({ form, run, baseId, licence, step, evaluations, exams });
-    return { ...bundle, files: [...bundle.files, card], card: await card.content.text() };
-  }
-
   return {
     pack,
 
@@ -161,8 +138,12 @@ export function createExports(
       const model = await library.model(run.model.hash);
       const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
       return pack("adapter", async (places) => {
-        const bundle = await exportAdapter({ model: model.definition, method, baseModel: run.model.name, trained });
-        return { ...(await zipped(await withCard(bundle, "adapter", run, model, step), notes, places, signal)), step };
+        const adapter = await exportAdapter({ model: model.definition, method, baseModel: run.model.name, trained });
+        const { template: choice, systemPrompt } = run.recipe;
+        const template = await templateIfAny(texts.templates(model, { choice, systemPrompt }, signal), signal);
+        const bundle = withTemplate(adapter, template);
+        const carded = await withCard(storage, bundle, { form: "adapter", run, model, step, template });
+        return { ...(await zipped(carded, notes, places, signal)), step };
       });
     },
 
@@ -185,7 +166,15 @@ export function createExports(
           signal,
         });
         emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
-        return { ...(await zipped(await withCard(bundle, "model", run, model, step), notes, places, signal)), step };
+        return {
+          ...(await zipped(
+            await withCard(storage, bundle, { form: "model", run, model, step }),
+            notes,
+            places,
+            signal,
+          )),
+          step,
+        };
       });
     },
 
@@ -205,7 +194,8 @@ export function createExports(
           signal,
         });
         emit({ type: "progress", task: "Packing the GGUF file", done: 0, total: null });
-        return { ...(await zipped(await withCard(bundle, "gguf", run, model, step), notes, places, signal)), step };
+        const carded = await withCard(storage, bundle, { form: "gguf", run, model, step, type });
+        return { ...(await zipped(carded, notes, places, signal)), step };
       });
     },
 
@@ -226,7 +216,12 @@ export function createExports(
           ...{ name: run.name, baseModel: run.model.name },
         });
         return {
-          ...(await zipped(await withCard(bundle, "gguf-adapter", run, model, step), notes, places, signal)),
+          ...(await zipped(
+            await withCard(storage, bundle, { form: "gguf-adapter", run, model, step }),
+            notes,
+            places,
+            signal,
+          )),
           step,
         };
       });

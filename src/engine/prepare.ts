@@ -1,9 +1,18 @@
 /** Plans a run from recipe, model and prepared rows: examples, buckets, stages and steps. The same inputs give the same plan. */
 
 import { linearsOf, type Method, unknownTarget } from "../artifacts/method.ts";
-import { type BatchShape, supervisedIn, type TokenizedExample } from "../batching/batch.ts";
+import {
+  type AnswerCount,
+  type LooseAnswer,
+  type Unit,
+  unitLength,
+  unitSupervised,
+  unitsOf,
+} from "../batching/answers.ts";
+import type { BatchShape, TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
+import type { PreferenceSettings } from "../batching/preference.ts";
 import { createSampler, type Sampler, type SamplerOptions, type SamplerState } from "../batching/sampler.ts";
 import { splitValidation } from "../batching/split.ts";
 import { type Order, type OrderState, orderOf, type StagePlan } from "../batching/stages.ts";
@@ -22,10 +31,14 @@ export interface Plan {
   readonly method: Method;
   /** Stage after stage; the weights of each example are scaled by λ of its stage. */
   readonly training: readonly TokenizedExample[];
+  /** The same as they are drawn: an example each, or the answers that are trained together. */
+  readonly units: readonly Unit[];
   readonly validation: readonly TokenizedExample[];
-  /** The validation examples by set; no set is empty. */
+  /** The validation examples by set, without preferences; no set is empty. */
   readonly heldOut: readonly (HeldOutSet & { readonly examples: readonly TokenizedExample[] })[];
   readonly buckets: readonly BatchShape[];
+  /** The stages of preferences, in order. */
+  readonly preferences: readonly PreferencePlan[];
   /** Shapes of the validation batches, which are never packed. */
   readonly validationBuckets: readonly BatchShape[];
   /** In the order of the recipe. */
@@ -38,6 +51,19 @@ export interface Plan {
   readonly sourceNames: readonly string[];
   /** Draws batches in seeded order, from the start or from a state. */
   order(state?: OrderState): Order;
+}
+
+/** A stage of preferences. */
+export interface PreferencePlan {
+  readonly settings: PreferenceSettings;
+  /** Index of its stage, from 0. */
+  readonly stage: number;
+  /** Its answers for training and held out, whose ids are `first` to `first + answers.length − 1`. */
+  readonly answers: readonly TokenizedExample[];
+  readonly first: number;
+  readonly heldOut: readonly TokenizedExample[];
+  /** Shapes for its answers in batches of a validation. */
+  readonly buckets: readonly BatchShape[];
 }
 
 /** Examples in the order of their sources and rows, not of the stages. */
@@ -74,6 +100,8 @@ export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, rec
   );
 }
 
+const kinds = ["text", "chat", "preference", "preference"] as const;
+
 /**
  * Splits off validation, chooses buckets and counts steps. Throws when a hard check of the rows failed, or when a stage of
  * the recipe has no rows.
@@ -84,40 +112,93 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
   const seeds = seedsOf(recipe);
   const split = splitValidation(table, recipe.validationShare, seeds.split);
   const isOf = (stage: Stage) => (index: number) =>
-    learns(stage.objective, table.kinds[index] === 0 ? "text" : "chat") && takes(stage, table.sources[index] ?? -1);
+    learns(stage.objective, kinds[table.kinds[index] ?? 0] ?? "text") && takes(stage, table.sources[index] ?? -1);
   const pick = (indices: readonly number[], wanted: (index: number) => boolean) =>
     indices.filter(wanted).map((index) => all[index] as TokenizedExample);
+  const count: AnswerCount = { units: 0, answers: 0 };
+  const unusable: RowProblem[] = [];
+  const preferences: PreferencePlan[] = [];
   const stages = recipe.stages.map((stage, index) => {
-    const rows = pick(split.training, isOf(stage));
-    requireExamples(stage.objective, rows.length, split.training.length);
+    const { objective, preference } = stage;
     const lambdas = lambdasOf(stage, sourceNames.length);
-    const examples = stage.mixture === "weight" ? scaleWeights(rows, lambdas) : rows;
-    const heldOut = pick(split.validation, isOf(stage));
-    const seed = seeds.stages[index] ?? recipe.seed;
-    return { stage, examples, heldOut, ...planStage(examples, heldOut, { stage, lambdas, recipe, seed }) };
+    const scaled = (examples: TokenizedExample[]) =>
+      stage.mixture === "weight" ? scaleWeights(examples, lambdas) : examples;
+    const parts = { stage, lambdas, recipe, seed: seeds.stages[index] ?? recipe.seed };
+    if (objective !== "preference") {
+      const examples = scaled(pick(split.training, isOf(stage)));
+      requireExamples(objective, examples.length, split.training.length);
+      const units = examples.map((example): Unit => [example]);
+      return { stage, units, ...planStage(units, pick(split.validation, isOf(stage)), parts) };
+    }
+    const settings = requirePreference(preference, index);
+    const pair = (indices: readonly number[], scale: typeof scaled) => {
+      const places = indices.filter(isOf(stage));
+      const examples = scale(places.map((place) => all[place] as TokenizedExample));
+      const placeIn = new Map(places.map((place, i) => [place, i]));
+      const answers = examples.map((example, i): LooseAnswer => {
+        const place = places[i] ?? 0;
+        const partner = table.partners[place] ?? -1;
+        return { example, role: table.kinds[place] === 3 ? "rejected" : "chosen", partner: placeIn.get(partner) ?? -1 };
+      });
+      return unitsOf(answers, settings.loss, recipe.maxLength, count);
+    };
+    const first = count.answers;
+    const training = pair(split.training, scaled);
+    const validation = pair(split.validation, (examples) => examples);
+    requireExamples(objective, training.units.length, split.training.length);
+    for (const { source, line } of [...training.unusable, ...validation.unusable]) {
+      const message = `has only one answer, and ${settings.loss.toUpperCase()} compares two: use KTO, or add the other answer`;
+      unusable.push({ source, line, message });
+    }
+    const heldOut = validation.units.flat();
+    const planned = planStage(training.units, heldOut, parts);
+    const answers = [...training.units.flat(), ...heldOut];
+    preferences.push({ settings, stage: index, answers, first, heldOut, buckets: planned.validationBuckets });
+    return { stage, units: training.units, ...planned };
   });
-  const before = (index: number) => stages.slice(0, index).reduce((sum, { examples }) => sum + examples.length, 0);
+  const before = (index: number) => stages.slice(0, index).reduce((sum, { units }) => sum + units.length, 0);
   const inOrder = stages.map(({ steps, sampler }, index): StagePlan => ({ steps, first: before(index), sampler }));
+  const units = stages.flatMap((stage) => stage.units);
+  const objectives = [...new Set(recipe.stages.map(({ objective }) => objective))];
   return {
     method: methodOf(recipe),
-    training: stages.flatMap(({ examples }) => examples),
+    training: units.flat(),
+    units,
     validation: pick(split.validation, (index) => recipe.stages.some((stage) => isOf(stage)(index))),
-    heldOut: stages.flatMap(({ stage, heldOut }) =>
-      heldOut.length > 0 ? [{ ...validationOf(stage.objective), examples: heldOut }] : [],
-    ),
+    heldOut: objectives
+      .filter((objective) => objective !== "preference")
+      .flatMap((objective) => {
+        const own = recipe.stages.filter((stage) => stage.objective === objective);
+        const examples = pick(split.validation, (index) => own.some((stage) => isOf(stage)(index)));
+        return examples.length > 0 ? [{ ...validationOf(objective), examples }] : [];
+      }),
+    preferences,
     buckets: mergeBuckets(stages.map(({ buckets }) => buckets)),
     validationBuckets: mergeBuckets(stages.map(({ validationBuckets }) => validationBuckets)),
-    stages: stages.map(({ stage: { objective }, steps, examples }) => ({
+    stages: stages.map(({ stage: { objective }, steps, units: own }) => ({
       objective,
       steps,
-      examples: examples.length,
-      supervisedTokens: supervisedTokensOf(examples),
+      examples: own.length,
+      supervisedTokens: own.reduce((sum, unit) => sum + unitSupervised(unit), 0),
     })),
     totalSteps: stages.reduce((sum, { steps }) => sum + steps, 0),
-    dropped: report.leftOut,
+    dropped: [...report.leftOut, ...unusable],
     sourceNames,
     order: (state) => orderOf(inOrder, state),
   };
+}
+
+/** The settings of a stage of preferences. Throws where they are missing or out of range. */
+function requirePreference(settings: PreferenceSettings | null, index: number): PreferenceSettings {
+  if (settings === null) throw new Error(`Stage ${index + 1} trains on preferences, but has no loss: choose one.`);
+  const { beta, labelSmoothing } = settings;
+  if (!(beta > 0)) throw new Error(`β of stage ${index + 1} is ${beta}, but must be above 0: 0.1 is usual.`);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 0.5)) {
+    throw new Error(
+      `The label smoothing of stage ${index + 1} is ${labelSmoothing}, but must be from 0 to below 0.5: 0 is usual.`,
+    );
+  }
+  return settings;
 }
 
 interface StageParts {
@@ -130,27 +211,31 @@ interface StageParts {
 
 /** The batch shapes of one stage's training and validation examples, its seeded sampler and its steps. */
 function planStage(
-  training: readonly TokenizedExample[],
+  units: readonly Unit[],
   validation: readonly TokenizedExample[],
   { stage, lambdas, recipe, seed }: StageParts,
 ) {
-  const { batchSize, accumulation } = recipe;
+  const { accumulation } = recipe;
+  const training = units.flat();
+  const perUnit = units.reduce((most, { length }) => Math.max(most, length), 1);
+  const batchSize = recipe.batchSize * perUnit;
+  const packing = recipe.packing && stage.objective !== "preference";
   const repeats = stage.mixture === "sampling" && lambdas.length > 1;
   // Without packing, validation shares the shapes of training.
-  const unpacked = chooseBuckets(recipe.packing ? validation : [...training, ...validation], batchSize, { repeats });
+  const unpacked = chooseBuckets(packing ? validation : [...training, ...validation], batchSize, { repeats });
   const options: SamplerOptions = {
-    lengths: training.map(({ ids }) => ids.length),
-    sources: training.map(({ origin }) => origin.source),
+    lengths: units.map(unitLength),
+    sources: units.map(([example]) => example?.origin.source ?? 0),
     mixture: { mode: stage.mixture, lambdas },
-    packing: recipe.packing ? recipe.maxLength : null,
+    packing: packing ? recipe.maxLength : null,
     buckets: unpacked,
-    batchSize,
+    batchSize: recipe.batchSize,
     accumulation,
     seed,
   };
   const sampler = (state?: SamplerState) => createSampler(options, state);
   const steps = plannedSteps(stage, sampler().stepsPerEpoch);
-  const buckets = recipe.packing
+  const buckets = packing
     ? choosePackedBuckets(training, epochOf(sampler()), { batchSize, length: recipe.maxLength })
     : unpacked;
   return { buckets, validationBuckets: unpacked, steps, sampler };
@@ -159,10 +244,10 @@ function planStage(
 /** Throws when a stage has no examples. */
 function requireExamples(objective: Objective, count: number, all: number): void {
   if (count > 0 || objective === "mixed") return;
-  const [missing, there] = objective === "text" ? ["plain text", "chats"] : ["chats", "plain text"];
+  const missing = { text: "plain text", chat: "chats", preference: "preferences that its loss can use" }[objective];
   throw new Error(
-    `The recipe trains plain text first and chats after it, but all ${all} training examples are ${there}: choose a source ` +
-      `of ${missing} as well, or train everything together.`,
+    `A stage of the recipe trains on ${missing}, but none of the ${all} training examples is that: choose a source of ` +
+      "it as well, or remove the stage.",
   );
 }
 
@@ -172,10 +257,6 @@ function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
   return sorted.filter(
     ({ length, supervised }, i) => sorted[i - 1]?.length !== length || sorted[i - 1]?.supervised !== supervised,
   );
-}
-
-function supervisedTokensOf(examples: readonly TokenizedExample[]): number {
-  return examples.reduce((sum, { mask }) => sum + supervisedIn(mask), 0);
 }
 
 /** The rows of a sampler's first epoch. */

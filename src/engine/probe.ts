@@ -10,7 +10,7 @@ import { greedySampling } from "../generation/sampling.ts";
 import type { Budget } from "../protocol/engine.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { Runtime } from "../runtime/types.ts";
-import { evaluationBatches } from "../training/batchSource.ts";
+import { evaluationBatches, rowsOfUnits } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";
 import { meanLoss } from "../training/evaluate.ts";
 import type { ParameterTensors } from "../training/parameters.ts";
@@ -103,7 +103,9 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     parts.onProgress(stages, stages);
 
     // The time of a batch is taken as proportional to its positions.
-    const secondsPerStep = step.microBatch * (padded / positions(batch.shape)) * recipe.accumulation + step.update;
+    const scoring = await scoringTime(plan, program, batch, signal);
+    const secondsPerStep =
+      (step.microBatch + scoring) * (padded / positions(batch.shape)) * recipe.accumulation + step.update;
     const { validations, snapshots } = timesOf(recipe, plan.totalSteps);
     const heldOutPositions = heldOut.reduce((sum, { shape }) => sum + positions(shape), 0);
     const validation = tried ? evaluation * (heldOutPositions / positions(tried.shape)) : 0;
@@ -127,14 +129,14 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
 const positions = ({ rows, length }: BatchShape) => rows * length;
 
 /** A batch of the most common shape in the first steps, and the mean number of positions of their batches. */
-function usualBatch({ training, buckets, order, totalSteps }: Plan, { accumulation }: Recipe) {
+function usualBatch({ units, buckets, order, totalSteps }: Plan, { accumulation }: Recipe) {
   const draws = order();
-  const seen = new Map<BatchShape, { count: number; readonly rows: TokenizedExample[][] }>();
+  const seen = new Map<BatchShape, { count: number; readonly rows: readonly (readonly TokenizedExample[])[] }>();
   let padded = 0;
   const steps = Math.min(totalSteps, stepsSampled);
   for (let step = 0; step < steps; step++) {
     for (const groups of draws.next()) {
-      const rows = groups.map((indices) => indices.map((index) => training[index] as TokenizedExample));
+      const rows = rowsOfUnits(units, groups);
       const shape = bucketFor(buckets, rows);
       const known = seen.get(shape) ?? { count: 0, rows };
       seen.set(shape, { ...known, count: known.count + 1 });
@@ -145,6 +147,17 @@ function usualBatch({ training, buckets, order, totalSteps }: Plan, { accumulati
   if (!usual) throw new Error("There is no batch to try: choose data with at least one usable row.");
   // The last step of an epoch may have fewer micro-batches, so the mean is over steps.
   return { batch: packBatch(usual[1].rows, usual[0]), padded: padded / (steps * accumulation) };
+}
+
+/** Seconds in which a micro-batch of preferences gets its log-probabilities, times the share of such steps. */
+async function scoringTime(
+  { stages, totalSteps }: Plan,
+  program: TrainingProgram,
+  batch: Batch,
+  signal: AbortSignal,
+): Promise<number> {
+  const steps = stages.reduce((sum, { objective, steps: own }) => sum + (objective === "preference" ? own : 0), 0);
+  return steps === 0 ? 0 : ((await timed(() => program.tokenLosses(batch), signal)) * steps) / totalSteps;
 }
 
 interface StepParts extends Pick<ProbeParts, "recipe" | "signal"> {

@@ -17,6 +17,7 @@ import { type Control, nextTask } from "../training/control.ts";
 import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import type { ParameterTensors } from "../training/parameters.ts";
+import { createPreferences, type Preferences } from "../training/preference.ts";
 import type { TrainingProgram } from "../training/program.ts";
 import { learningRateOf, slowedBy } from "../training/schedule.ts";
 import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
@@ -106,7 +107,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     );
     const parameters = trainable.all;
     release = trainable.release;
-    const program = createProgram({
+    const preferences = preferencesOf(plan);
+    const whole = createProgram({
       runtime,
       provider: runtime.report.provider,
       parameters,
@@ -114,6 +116,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       method,
       recipe,
     });
+    const program = preferences?.remembering(whole) ?? whole;
     started = program;
 
     const ends = endsOf(plan, recipe);
@@ -121,7 +124,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     const restored =
       resumed && !fromStart ? await restore(storage, program, runId, first.resumeFrom, ends.patience) : null;
     if (restored?.reason) journal.write({ reason: restored.reason });
-    const batches = createBatchSource(plan.training, plan.buckets, plan.order(restored?.state.sampler));
+    const batches = createBatchSource(plan.units, plan.buckets, plan.order(restored?.state.sampler));
     const state = restored?.state ?? initialState(batches.state());
     const writer = restored?.curves ?? (await storage.curves.writer(runId, null));
     curves = writer;
@@ -144,8 +147,10 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
         batches,
         evaluate:
           plan.validation.length > 0
-            ? (interrupted, onProgress) => evaluateHeldOut(running, heldOut, interrupted, onProgress)
+            ? (interrupted, onProgress, preference) =>
+                evaluateHeldOut(running, heldOut, interrupted, onProgress, preference)
             : null,
+        preferences,
         ...ends,
         questions: plan.questions,
         answers: sampler(parts, parameters, recipe.seed),
@@ -218,6 +223,16 @@ function sampler(
 
 /** Why the device was lost; null where it was not. */
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
+
+/** The objectives of the stages of preferences; null without one. */
+function preferencesOf({ preferences, stages }: Plan): Preferences | null {
+  if (preferences.length === 0) return null;
+  const begins = stages.map((_, index) => stages.slice(0, index).reduce((sum, { steps }) => sum + steps, 0));
+  return createPreferences(
+    preferences.map((stage) => ({ ...stage, begin: begins[stage.stage] ?? 0 })),
+    begins,
+  );
+}
 
 /** Where stages end, which held-out set chooses the best, and when the run may end early: in the last stage only. */
 function endsOf({ stages }: Plan, recipe: Recipe): Pick<LoopParts, "boundaries" | "patience" | "bestSet"> {

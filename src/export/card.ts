@@ -1,11 +1,15 @@
 /** The model card of an export: README.md with the metadata of the Hugging Face Hub, from the run alone. */
 
+import type { WrittenType } from "../gguf/blocks.ts";
 import type { EvaluationMetrics } from "../run/metrics.ts";
 import { type Recipe, recipeSettings } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { ExamResult } from "../run/results.ts";
-import { codeBlock, inline, table, yamlText } from "./cardText.ts";
+import { cardMetadata } from "./cardMetadata.ts";
+import { codeBlock, inline, table } from "./cardText.ts";
+import { usage } from "./cardUse.ts";
 import type { OutFile } from "./files.ts";
+import type { ExportedTemplate } from "./template.ts";
 
 export type CardForm = "adapter" | "model" | "gguf" | "gguf-adapter";
 
@@ -21,10 +25,15 @@ export interface CardParts {
   readonly evaluations: readonly EvaluationMetrics[];
   /** Exams of the run and of its base model. */
   readonly exams: readonly ExamResult[];
+  /** Of the GGUF file of a whole model; null for other forms. */
+  readonly type: WrittenType | null;
+  /** Name of the GGUF file; null for other forms. */
+  readonly ggufFile: string | null;
+  /** Of an adapter; null where other programs cannot use it, and for other forms. */
+  readonly template: Pick<ExportedTemplate, "stopIds"> | null;
+  /** What other programs do otherwise, a sentence or two each. */
+  readonly notes: readonly string[];
 }
-
-/** The Hub's identifiers of licences in the catalogue. */
-const hubLicences: Readonly<Record<string, string>> = { "Apache-2.0": "apache-2.0", MIT: "mit" };
 
 const contents: Readonly<Record<CardForm, string>> = {
   adapter: "a LoRA adapter in PEFT's layout",
@@ -37,35 +46,8 @@ const contents: Readonly<Record<CardForm, string>> = {
 const mostRows = 12;
 
 export function modelCard(parts: CardParts): OutFile {
-  const text = [metadata(parts), ...sections(parts)].join("\n\n");
+  const text = [cardMetadata(parts), ...sections(parts)].join("\n\n");
   return { name: "README.md", content: new Blob([`${text}\n`], { type: "text/markdown" }) };
-}
-
-function metadata({ form, run, baseId, licence }: CardParts): string {
-  const isAdapter = form === "adapter" || form === "gguf-adapter";
-  const library = form === "adapter" ? ["library_name: peft"] : form === "model" ? ["library_name: transformers"] : [];
-  const known = licence === null ? undefined : hubLicences[licence];
-  const other =
-    licence === null
-      ? []
-      : ["license: other", `license_name: ${yamlText(licence.toLowerCase().replace(/[^a-z0-9.]+/g, "-"))}`];
-  const tags = [
-    "hone",
-    ...(run.recipe.method === "lora" ? ["lora"] : []),
-    ...(form.startsWith("gguf") ? ["gguf"] : []),
-  ];
-  return [
-    "---",
-    ...(baseId === null
-      ? []
-      : [`base_model: ${yamlText(baseId)}`, `base_model_relation: ${isAdapter ? "adapter" : "finetune"}`]),
-    ...library,
-    "pipeline_tag: text-generation",
-    ...(known === undefined ? other : [`license: ${known}`]),
-    "tags:",
-    ...tags.map((tag) => `- ${tag}`),
-    "---",
-  ].join("\n");
 }
 
 function sections(parts: CardParts): string[] {
@@ -78,6 +60,9 @@ function sections(parts: CardParts): string[] {
   return [
     `# ${inline(run.name) || "A run without a name"}`,
     `This is ${contents[form]}. ${maker}${weights}`,
+    "## How to use",
+    usage(parts),
+    ...notesOf(parts),
     ...(origin ? [] : ["## Data", dataOf(run), "## Recipe", recipeOf(run)]),
     ...lossOf(parts),
     ...examOf(parts),
@@ -87,8 +72,24 @@ function sections(parts: CardParts): string[] {
       ? "Hone does not know the licence of the base model. Its conditions also apply to this one."
       : `The base model has the licence ${inline(licence)}. Its conditions also apply to this one.`,
     "## Limits",
-    "The model can say false things with confidence. It was measured only by the figures on this card. It has the limits of its base model, and it can repeat what its training data contains.",
+    limitsOf(parts),
   ];
+}
+
+const notesOf = ({ notes }: CardParts): string[] =>
+  notes.length === 0 ? [] : [notes.map((note) => `- ${inline(note)}`).join("\n")];
+
+function limitsOf({ run, exams, evaluations, type }: CardParts): string {
+  const measured = exams.length > 0 || evaluations.length > 0;
+  return [
+    "The model can say false things with confidence.",
+    measured ? "It was measured only by the figures on this card." : "No figure on this card measures its answers.",
+    ...(type === "Q8_0" || type === "Q4_0"
+      ? [`These figures are of the model before its weights got ${type === "Q8_0" ? 8 : 4} bits.`]
+      : []),
+    ...(run.origin ? [] : [`No training row had more than ${run.recipe.maxLength} tokens.`]),
+    "It has the limits of its base model, and it can repeat what its training data contains.",
+  ].join(" ");
 }
 
 function dataOf({ sources, examples, stages }: RunRecord): string {
@@ -123,7 +124,7 @@ function recipeOf({ recipe, provider, trainable, model, step, seconds }: RunReco
     "",
     "The whole recipe:",
     "",
-    codeBlock(wholeRecipe(recipe)),
+    codeBlock(wholeRecipe(recipe), "json"),
   ].join("\n");
 }
 

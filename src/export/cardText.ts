@@ -10,18 +10,24 @@ export const yamlText = (text: string): string =>
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
-/** One line of Markdown that shows the text: white space becomes one space, punctuation has a backslash before it. */
+/**
+ * Characters that mean something inside a line of Markdown (CommonMark, GitHub's tables and automatic links). An underscore
+ * between letters or digits is plain text.
+ */
+const marks = /[\\`*[\]<>&|~#$@]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|:(?=\/)|(?<=www)\./giu;
+
+/** One line of Markdown that shows the text: white space becomes one space, marks have a backslash before them. */
 export const inline = (text: string): string =>
   wellFormed(text)
     .replace(/[\s\p{Cc}]+/gu, " ")
     .trim()
-    .replace(/[!-/:-@[-`{-~]/g, "\\$&");
+    .replace(marks, "\\$&");
 
-/** A code block whose fence is longer than every row of backticks in the text. */
-export function codeBlock(text: string): string {
+/** A code block whose fence is longer than every row of backticks in the text; `language` is its info string. */
+export function codeBlock(text: string, language = ""): string {
   const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([ticks]) => ticks.length));
   const fence = "`".repeat(longest + 1);
-  return [fence, wellFormed(text), fence].join("\n");
+  return [`${fence}${language}`, wellFormed(text), fence].join("\n");
 }
 
 /** A table in Markdown; the cells are Markdown in one line. */

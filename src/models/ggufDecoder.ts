@@ -63,7 +63,10 @@ export function requireWholeRotation(keys: GgufKeys, size: number): void {
   }
 }
 
-/** `rope_theta` and `rope_scaling` of keys and of the tensor with Llama 3's divisors. */
+/** Architectures whose graph in llama.cpp reads the tensor rope_freqs; the others do not load a file with it. */
+const withDivisors: readonly string[] = ["llama", "granite"];
+
+/** `rope_theta` and `rope_scaling` of keys and of the tensor with the divisors of frequencies. */
 export async function rope(
   keys: GgufKeys,
   tensors: GgufTensors,
@@ -75,8 +78,15 @@ export async function rope(
   const factor = keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear") ?? 1;
   const original = keys.number("rope.scaling.original_context_length");
   const fields = { rope_theta: theta };
-  if (tensors.shape("rope_freqs.weight")) {
-    const scaling = llama3Scaling(await tensors.values("rope_freqs.weight"), theta);
+  if (withDivisors.includes(keys.architecture) && tensors.shape("rope_freqs.weight")) {
+    if (type !== "none" && !(type === "linear" && factor === 1)) {
+      throw ggufRefusal(
+        `${keys.architecture}.rope.scaling.type`,
+        `is ${quote(type)} beside the tensor rope_freqs.weight, and Hone reads one scaling`,
+      );
+    }
+    const divisors = await tensors.values("rope_freqs.weight");
+    const scaling = llama3Scaling(divisors, theta) ?? divided(divisors, keys.required("context_length"));
     return { fields: { ...fields, rope_scaling: scaling }, inConfig: ["rope_freqs.weight"] };
   }
   if (type === "none" || (type === "linear" && factor === 1)) return { fields, inConfig: [] };
@@ -98,9 +108,9 @@ export async function rope(
 
 /**
  * Llama 3's scaling of the divisors of each pair's frequency. The file has only these; their largest is the factor, and all
- * published models have the other numbers below, which must give the same divisors.
+ * published models have the other numbers below. Null where these give other divisors.
  */
-function llama3Scaling(divisors: Float32Array, theta: number): Json {
+function llama3Scaling(divisors: Float32Array, theta: number): Json | null {
   const factor = shortest(divisors.reduce((most, value) => Math.max(most, value), 1));
   const [low, high, original] = [1, 4, 8192];
   const size = 2 * divisors.length;
@@ -110,16 +120,30 @@ function llama3Scaling(divisors: Float32Array, theta: number): Json {
     const wanted = smooth >= 1 ? 1 : smooth <= 0 ? factor : 1 / ((1 - smooth) / factor + smooth);
     return Math.max(most, Math.abs(divisor - wanted) / wanted);
   }, 0);
-  if (!(worst < 1e-5)) {
-    throw ggufRefusal(
-      "The tensor rope_freqs.weight",
-      `has other divisors than Llama 3's scaling by ${factor}, and Hone reads no others`,
-    );
-  }
+  if (!(worst < 1e-5)) return null;
   return {
     ...{ rope_type: "llama3", factor, low_freq_factor: low, high_freq_factor: high },
     original_max_position_embeddings: original,
   };
 }
+
+/** Any divisors, as the rotation that transformers calls longrope: within the context it divides by `short_factor`. */
+function divided(divisors: Float32Array, context: number): Json {
+  const wrong = divisors.findIndex((divisor) => !(divisor > 0 && divisor < mostDivisor));
+  if (wrong >= 0) {
+    throw ggufRefusal(
+      "The tensor rope_freqs.weight",
+      `has the divisor ${divisors[wrong]} at place ${wrong}, and a frequency's divisor is above 0 and below ${mostDivisor}`,
+    );
+  }
+  const factors = Array.from(divisors, shortest);
+  return {
+    ...{ rope_type: "longrope", short_factor: factors, long_factor: factors, attention_factor: 1 },
+    original_max_position_embeddings: context,
+  };
+}
+
+/** As for a config's own lists of divisors. */
+const mostDivisor = 1e6;
 
 export const has = (tensors: GgufTensors, name: string): boolean => tensors.shape(name) !== null;

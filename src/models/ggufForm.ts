@@ -19,15 +19,26 @@ export interface GgufForm {
 export const whole = (value: number): Scalar => ({ type: "uint32", value });
 export const float = (value: number): Scalar => ({ type: "float32", value });
 
-/** Keys and tensors of a rotation. */
-export function ropeForm({ theta, dimensions, scaling, scale }: RopeConfig): Pick<GgufForm, "keys" | "extra"> {
+/** Divisors of the pairs' frequencies, where each pair has its own; null otherwise. */
+export function ropeDivisors({ theta, dimensions, scaling }: RopeConfig): readonly number[] | null {
+  if (scaling?.type === "divided") return typeof scaling.divisors === "number" ? null : scaling.divisors;
+  if (scaling?.type !== "llama3") return null;
+  const scaled = ropeFrequencies(dimensions, theta, scaling);
+  return ropeFrequencies(dimensions, theta).map((frequency, i) => frequency / (scaled[i] ?? frequency));
+}
+
+/** Keys and tensors of a rotation; `tensors`: the names of those with the divisors of frequencies. */
+export function ropeForm(
+  rope: RopeConfig,
+  tensors: readonly string[] = ["rope_freqs.weight"],
+): Pick<GgufForm, "keys" | "extra"> {
+  const { theta, dimensions, scaling, scale } = rope;
   const base = { "rope.freq_base": float(theta), "rope.dimension_count": whole(dimensions) };
   if (scaling === null) return { keys: base, extra: [] };
-  if (scaling.type === "llama3") {
-    const plain = ropeFrequencies(dimensions, theta);
-    const scaled = ropeFrequencies(dimensions, theta, scaling);
-    const values = Float32Array.from(plain, (frequency, i) => frequency / (scaled[i] ?? frequency));
-    return { keys: base, extra: [{ name: "rope_freqs.weight", values }] };
+  if (scaling.type === "divided" && typeof scaling.divisors === "number") {
+    const linear = { type: "string", value: "linear" } as const;
+    const factor = float(scaling.divisors);
+    return { keys: { ...base, "rope.scaling.type": linear, "rope.scaling.factor": factor }, extra: [] };
   }
   if (scaling.type === "yarn") {
     const { factor, beta_fast: fast, beta_slow: slow, original_max_position_embeddings: original } = scaling;
@@ -44,17 +55,9 @@ export function ropeForm({ theta, dimensions, scaling, scale }: RopeConfig): Pic
     };
     return { keys, extra: [] };
   }
-  const { divisors } = scaling;
-  if (typeof divisors === "number") {
-    const linear = { type: "string", value: "linear" } as const;
-    return { keys: { ...base, "rope.scaling.type": linear, "rope.scaling.factor": float(divisors) }, extra: [] };
-  }
-  // llama.cpp takes the long ones beyond the original context, in which alone this model is known.
-  const values = Float32Array.from(divisors);
-  return {
-    keys: { ...base, "rope.scaling.attn_factor": float(scale) },
-    extra: ["rope_factors_long.weight", "rope_factors_short.weight"].map((name) => ({ name, values })),
-  };
+  const values = Float32Array.from(ropeDivisors(rope) ?? []);
+  const attention = scale !== 1 && { "rope.scaling.attn_factor": float(scale) };
+  return { keys: { ...base, ...attention }, extra: tensors.map((name) => ({ name, values })) };
 }
 
 /** The context in which the model and llama.cpp compute the same: within it, no window hides a token. */
@@ -68,8 +71,9 @@ export function decoderForm(
   names: GgufNames,
   own: GgufForm["keys"] = {},
   context: number = plainContext(config),
+  divisorTensors?: readonly string[],
 ): GgufForm {
-  const { keys, extra } = ropeForm(config.rope);
+  const { keys, extra } = ropeForm(config.rope, divisorTensors);
   return {
     architecture,
     names,
@@ -105,7 +109,9 @@ export const plainForm =
 
 /** Phi-3: where each pair has a divisor of its own, the file names the context in which that holds. */
 export function phi3Form(config: DecoderConfig): GgufForm {
-  const form = decoderForm("phi3", config, plainNames("phi3"));
+  // llama.cpp takes the long ones beyond the original context, in which alone this model is known.
+  const tensors = ["rope_factors_long.weight", "rope_factors_short.weight"];
+  const form = decoderForm("phi3", config, plainNames("phi3"), {}, plainContext(config), tensors);
   const original = { "rope.scaling.original_context_length": whole(config.rope.context) };
   return form.extra.length === 0 ? form : { ...form, keys: { ...form.keys, ...original } };
 }

@@ -10,7 +10,8 @@ import type { ModelDefinition } from "./architecture.ts";
 import { ConfigError } from "./config.ts";
 import { defineModel } from "./define.ts";
 import { configFromGguf } from "./fromGguf.ts";
-import type { GgufForm } from "./ggufForm.ts";
+import { type GgufForm, ropeDivisors } from "./ggufForm.ts";
+import type { RopeConfig } from "./rope.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -50,7 +51,7 @@ export async function toGguf(
     throw refused(architecture, cause instanceof Error ? cause.message : String(cause), cause);
   });
   const { expected, notes } = within(configOf(model), form);
-  const difference = firstDifference(expected, configOf(defineModel(read.config)));
+  const difference = firstDifference(withDivisors(expected), withDivisors(configOf(defineModel(read.config))));
   if (difference) {
     const [path, wanted, found] = difference;
     const [first = "", ...rest] = path.split(".");
@@ -97,6 +98,16 @@ function configOf({ architecture, key }: ModelDefinition): Json {
   return config;
 }
 
+/** The config with its divisors of frequencies instead of a scaling that GGUF has no keys for. */
+function withDivisors(config: Json): Json {
+  const scalings = ["rope", "localRope"].flatMap((field) => {
+    const rope = config[field];
+    const divisors = isObject(rope) ? ropeDivisors(rope as unknown as RopeConfig) : null;
+    return divisors === null ? [] : [[field, { ...(rope as Json), scaling: { type: "divided", divisors } }]];
+  });
+  return { ...config, ...Object.fromEntries(scalings) };
+}
+
 /**
  * The config within the context of the file. Where that is a window, llama.cpp's graph has none, and within it none hides a
  * token.
@@ -112,10 +123,12 @@ function within(config: Json, { keys }: GgufForm): { readonly expected: Json; re
     ...config,
     max_position_embeddings: context,
     ...(Array.isArray(windows) && { windows: windows.map(() => null) }),
-    ...(typeof rope === "object" && rope !== null && { rope: { ...rope, context } }),
+    ...(isObject(rope) && { rope: { ...rope, context } }),
   };
   return { expected, notes: context < longest ? [note] : [] };
 }
+
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
 
 /** The path of the first field that differs, and both values. */
 function firstDifference(
@@ -128,7 +141,6 @@ function firstDifference(
     const same = Math.abs(wanted - found) <= 1e-6 * Math.max(Math.abs(wanted), Math.abs(found));
     return same ? null : [path, String(wanted), String(found)];
   }
-  const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
   if (!isObject(wanted) || !isObject(found)) {
     if (wanted === found) return null;
     return [path, cut(String(JSON.stringify(wanted)), 60), cut(String(JSON.stringify(found)), 60)];

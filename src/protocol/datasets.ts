@@ -162,8 +162,10 @@ export interface TokenTable {
   readonly lines: Int32Array<ArrayBuffer>;
   /** int8 [examples]; 0 where the row names no split, 1 training, 2 validation */
   readonly splits: Int8Array<ArrayBuffer>;
-  /** int8 [examples]; 0 for plain text, 1 for a chat */
+  /** int8 [examples]; 0 for plain text, 1 for a chat, 2 for a wanted and 3 for an unwanted answer */
   readonly kinds: Int8Array<ArrayBuffer>;
+  /** int32 [examples]; index of the other answer of a pair, in both directions; −1 for every other example */
+  readonly partners: Int32Array<ArrayBuffer>;
 }
 
 /** The data of a run or a budget. */

@@ -16,11 +16,14 @@ export interface SourceTotal extends Trained {
   supervised: number;
   readonly text: Trained;
   readonly chat: Trained;
+  readonly preference: Trained;
 }
 
 export const noTotal = (): SourceTotal => ({
   ...{ examples: 0, tokens: 0, supervised: 0, training: 0, trained: 0 },
-  ...{ text: { training: 0, trained: 0 }, chat: { training: 0, trained: 0 } },
+  text: { training: 0, trained: 0 },
+  chat: { training: 0, trained: 0 },
+  preference: { training: 0, trained: 0 },
 });
 
 /** Adds one sequence. */
@@ -65,7 +68,11 @@ export function sourceReports(
           mode: mixture,
         });
   const mixed = mix((total) => total);
-  const stages = { text: mix(({ text }) => text), chat: mix(({ chat }) => chat) };
+  const stages = {
+    text: mix(({ text }) => text),
+    chat: mix(({ chat }) => chat),
+    preference: mix(({ preference }) => preference),
+  };
   return sources.map(({ name, records, lambda, excluded, total }, k) => {
     const ofKind = (kind: TrainableKind) => ({
       training: total[kind].training,
@@ -82,7 +89,7 @@ export function sourceReports(
       lambda,
       realisedShare: mixed[k]?.share ?? 0,
       passes: mixed[k]?.passes ?? 0,
-      byKind: { text: ofKind("text"), chat: ofKind("chat") },
+      byKind: { text: ofKind("text"), chat: ofKind("chat"), preference: ofKind("preference") },
     };
   });
 }

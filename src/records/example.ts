@@ -100,7 +100,7 @@ export interface TextExample extends Origin {
   readonly text: string;
 }
 
-/** A preference pair; supervised fine-tuning does not train on it. */
+/** A wanted and an unwanted answer to a prompt; where the row has only one of them, the other is empty. */
 export interface PreferenceExample extends Origin {
   readonly kind: "preference";
   readonly prompt: readonly Message[];
@@ -111,7 +111,7 @@ export interface PreferenceExample extends Origin {
 export type Example = ChatExample | TextExample | PreferenceExample;
 
 /** Kinds of example that Hone trains on. */
-export type TrainableKind = "text" | "chat";
+export type TrainableKind = "text" | "chat" | "preference";
 
 /** The reason why a row cannot be used. */
 export interface RowProblem {

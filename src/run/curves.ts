@@ -1,6 +1,6 @@
 /** The curves of a run, stored as columns: 10,000 steps are eight arrays instead of 10,000 objects. */
 
-import type { EvaluationMetrics, StepMetrics } from "./metrics.ts";
+import type { EvaluationMetrics, PreferenceFigures, StepMetrics } from "./metrics.ts";
 
 const stepFields = {
   step: true,
@@ -11,12 +11,27 @@ const stepFields = {
   supervisedTokens: true,
   examples: true,
   seconds: true,
-} satisfies Readonly<Record<keyof StepMetrics, true>>;
+} satisfies Readonly<Record<Exclude<keyof StepMetrics, "preference">, true>>;
 
-export const stepColumns = Object.keys(stepFields) as (keyof StepMetrics)[];
+const figureFields = {
+  margin: true,
+  accuracy: true,
+  chosen: true,
+  rejected: true,
+} satisfies Readonly<Record<keyof PreferenceFigures, true>>;
 
-/** One column per field of `StepMetrics`, all of equal length. NaN in `examples` marks a step without that count. */
-export type StepColumns = { readonly [Field in keyof StepMetrics]-?: Float64Array<ArrayBuffer> };
+type StepColumn = keyof typeof stepFields | keyof typeof figureFields;
+
+/** The columns of every version, and those that older versions do not have. */
+export const firstColumns = Object.keys(stepFields) as (keyof typeof stepFields)[];
+export const figureColumns = Object.keys(figureFields) as (keyof typeof figureFields)[];
+export const stepColumns: readonly StepColumn[] = [...firstColumns, ...figureColumns];
+
+/**
+ * One column per figure of `StepMetrics`, all of equal length. NaN in `examples` marks a step without that count, NaN in the
+ * figures of preferences a step without preferences.
+ */
+export type StepColumns = { readonly [Column in StepColumn]: Float64Array<ArrayBuffer> };
 
 export interface Curves {
   readonly steps: StepColumns;
@@ -24,8 +39,14 @@ export interface Curves {
 }
 
 /** Creates the column of each field from its name. */
-export const eachColumn = (column: (field: keyof StepMetrics) => Float64Array<ArrayBuffer>) =>
+export const eachColumn = (column: (field: StepColumn) => Float64Array<ArrayBuffer>) =>
   Object.fromEntries(stepColumns.map((field) => [field, column(field)])) as StepColumns;
+
+/** The value of a column in a step. */
+const figureIn = (metrics: StepMetrics, column: StepColumn): number =>
+  (column in figureFields
+    ? metrics.preference?.[column as keyof PreferenceFigures]
+    : metrics[column as keyof typeof stepFields]) ?? Number.NaN;
 
 export const noCurves: Curves = { steps: eachColumn(() => new Float64Array(0)), evaluations: [] };
 
@@ -60,7 +81,7 @@ export function createStepLog(capacity: number, from: StepColumns = noCurves.ste
         room *= 2;
         columns = roomFor(view(), room);
       }
-      for (const field of stepColumns) columns[field][length] = metrics[field] ?? Number.NaN;
+      for (const field of stepColumns) columns[field][length] = figureIn(metrics, field);
       length++;
     },
     truncate(to) {
@@ -71,7 +92,7 @@ export function createStepLog(capacity: number, from: StepColumns = noCurves.ste
 }
 
 export function columnsOf(steps: readonly StepMetrics[]): StepColumns {
-  return eachColumn((field) => Float64Array.from(steps, (metrics) => metrics[field] ?? Number.NaN));
+  return eachColumn((field) => Float64Array.from(steps, (metrics) => figureIn(metrics, field)));
 }
 
 /** The steps as a list of objects, as records in JSON store them. */
@@ -87,8 +108,10 @@ export function stepAt(columns: StepColumns, index: number): StepMetrics | undef
 }
 
 function metricsAt(columns: StepColumns, index: number): StepMetrics {
-  const value = (field: keyof StepMetrics) => columns[field][index] ?? Number.NaN;
+  const value = (field: StepColumn) => columns[field][index] ?? Number.NaN;
   const examples = value("examples");
+  const [margin, accuracy] = [value("margin"), value("accuracy")];
+  const preference = { margin, accuracy, chosen: value("chosen"), rejected: value("rejected") };
   return {
     step: value("step"),
     loss: value("loss"),
@@ -98,6 +121,7 @@ function metricsAt(columns: StepColumns, index: number): StepMetrics {
     supervisedTokens: value("supervisedTokens"),
     ...(!Number.isNaN(examples) && { examples }),
     seconds: value("seconds"),
+    ...(!Number.isNaN(margin) && { preference }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface DataSpec {
   readonly modelHash: string;
   readonly sources: readonly WeightedSource[];
   readonly settings: DataSettings;
+  /** Whether a stage trains on preferences; otherwise their rows are left out, and missing means so. */
+  readonly preferences?: boolean;
   readonly mixture: MixtureMode;
   /** Share of the split, for the leakage check. */
   readonly validationShare: number;
@@ -26,6 +28,7 @@ export function dataSpecOf(modelHash: string, sources: readonly SourceChoice[], 
     modelHash,
     sources: sources.map((source, index) => ({ ...choiceOf(source), lambda: lambdas[index] ?? 1 })),
     settings: rowSettingsOf(recipe),
+    ...(recipe.stages.some(({ objective }) => objective === "preference") && { preferences: true }),
     mixture,
     validationShare: recipe.validationShare,
     seed: seedsOf(recipe).split,

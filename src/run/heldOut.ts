@@ -16,6 +16,7 @@ const names: Readonly<Record<Objective, string>> = {
   mixed: "validation",
   text: "validation of text",
   chat: "validation of chats",
+  preference: "validation of preferences",
 };
 
 /** The held-out set of the stages with this objective. */

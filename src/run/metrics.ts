@@ -4,6 +4,17 @@ import * as v from "valibot";
 import { AnyNumber, Count, Text } from "./fields.ts";
 import { migrateEvaluation } from "./migrate.ts";
 
+/** The figures of preference training: means over its answers and pairs, natural logarithm. */
+export interface PreferenceFigures {
+  /** Mean of the chosen reward minus the rejected one over pairs; 0 without pairs. */
+  readonly margin: number;
+  /** Share of pairs with a margin above 0; 0 without pairs. */
+  readonly accuracy: number;
+  /** Mean of Σ log π over chosen answers, and over rejected ones; 0 where there are none. */
+  readonly chosen: number;
+  readonly rejected: number;
+}
+
 export interface StepMetrics {
   /** Number of the step, from 1. */
   readonly step: number;
@@ -18,15 +29,19 @@ export interface StepMetrics {
   /** Number of examples; missing in runs of older versions, which did not count them. */
   readonly examples?: number;
   readonly seconds: number;
+  /** In a stage of preferences; the loss is then that of its objective. */
+  readonly preference?: PreferenceFigures;
 }
 
 export interface EvaluationMetrics {
   /** Optimizer steps done before it; 0 is the base model. */
   readonly step: number;
-  /** Σ w·CE / Σ w over all held-out rows. */
+  /** Σ w·CE / Σ w over all held-out rows but preferences; where there are only preferences, their loss. */
   readonly loss: number;
   /** The same for each held-out set, by its name. */
   readonly sets: Readonly<Record<string, number>>;
+  /** Of the held-out preferences, once their stage has begun. */
+  readonly preference?: PreferenceFigures;
 }
 
 export interface Sample {
@@ -64,10 +79,17 @@ export interface Watch {
   readonly moments: readonly Snapshot[];
 }
 
+const FiguresSchema = v.object({ margin: AnyNumber, accuracy: AnyNumber, chosen: AnyNumber, rejected: AnyNumber });
+
 export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.pipe(
   v.unknown(),
   v.transform(migrateEvaluation),
-  v.object({ step: Count, loss: AnyNumber, sets: v.record(Text, AnyNumber) }),
+  v.object({
+    step: Count,
+    loss: AnyNumber,
+    sets: v.record(Text, AnyNumber),
+    preference: v.exactOptional(FiguresSchema),
+  }),
 );
 
 export const SnapshotsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));
@@ -91,6 +113,7 @@ export const curveSchemas = {
       supervisedTokens: Count,
       examples: v.exactOptional(Count),
       seconds: AnyNumber,
+      preference: v.exactOptional(FiguresSchema),
     }),
   ),
   evaluations: v.array(EvaluationSchema),

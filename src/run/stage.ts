@@ -1,19 +1,21 @@
 /** The stages of a run: their data, length and learning rate. */
 
 import type { MixtureMode } from "../batching/mixture.ts";
+import type { PreferenceSettings } from "../batching/preference.ts";
 import type { TrainableKind } from "../records/example.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
  * The examples of a stage: plain text, all of it supervised (continued pre-training), chats, supervised by the mask
- * (supervised fine-tuning), or both mixed, each supervised in its own way.
+ * (supervised fine-tuning), both mixed, each supervised in its own way, or preferred and rejected answers.
  */
-export const objectives = ["mixed", "text", "chat"] as const;
+export const objectives = ["mixed", "text", "chat", "preference"] as const;
 
 export type Objective = (typeof objectives)[number];
 
 /** Whether a stage with this objective trains on examples of this kind. */
-export const learns = (objective: Objective, kind: TrainableKind) => objective === "mixed" || objective === kind;
+export const learns = (objective: Objective, kind: TrainableKind) =>
+  objective === kind || (objective === "mixed" && kind !== "preference");
 
 /** One source of a stage. */
 export interface StageSource {
@@ -28,6 +30,8 @@ export const schedules = ["cosine", "linear", "constant"] as const;
 /** One stage of training; the optimizer state and the rate schedule start anew in each. */
 export interface Stage {
   readonly objective: Objective;
+  /** Applies with the objective "preference"; null otherwise, and in older recipes. */
+  readonly preference: PreferenceSettings | null;
   /** null: every source of the run with λ = 1. */
   readonly sources: readonly StageSource[] | null;
   readonly mixture: MixtureMode;

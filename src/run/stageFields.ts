@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { mixtureModes } from "../batching/mixture.ts";
+import { preferenceLosses } from "../batching/preference.ts";
 import { AnyNumber, Count } from "./fields.ts";
 import type { Recipe } from "./recipe.ts";
 import { both, type Fields, type Setting, settingOf, settingsOf } from "./setting.ts";
@@ -18,8 +19,16 @@ import {
   together,
 } from "./stage.ts";
 
+const PreferenceSchema = v.object({
+  loss: v.picklist(preferenceLosses),
+  beta: AnyNumber,
+  labelSmoothing: AnyNumber,
+  gamma: AnyNumber,
+});
+
 export const stageFields: Fields<Stage> = {
   objective: { schema: v.picklist(objectives), initial: both("mixed") },
+  preference: { schema: v.optional(v.nullable(PreferenceSchema), null), initial: both(null) },
   sources: { schema: v.nullable(v.array(v.object({ source: Count, lambda: AnyNumber }))), initial: both(null) },
   mixture: {
     schema: v.picklist(mixtureModes),

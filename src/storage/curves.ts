@@ -8,6 +8,8 @@ import {
   type Curves,
   createStepLog,
   eachColumn,
+  figureColumns,
+  firstColumns,
   noCurves,
   type StepColumns,
   type StepLog,
@@ -67,16 +69,23 @@ export interface CurveStore {
 function areColumns(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const columns = new Map(Object.entries(value));
-  const lengths = stepColumns.map((field) => {
+  const there = [...firstColumns, ...figureColumns.filter((field) => columns.has(field))];
+  const lengths = there.map((field) => {
     const column: unknown = columns.get(field);
     return column instanceof Float64Array ? column.length : null;
   });
   return lengths[0] !== null && new Set(lengths).size === 1;
 }
 
+/** All columns; those that an older version does not have are NaN. */
+function complete(columns: StepColumns): StepColumns {
+  const missing = new Float64Array(columns.step.length).fill(Number.NaN);
+  return eachColumn((field) => columns[field] ?? missing);
+}
+
 const MetricChunkSchema: v.GenericSchema<unknown, MetricChunk> = v.object({
   after: v.nullable(CurvePlaceSchema),
-  steps: v.custom<StepColumns>(areColumns, "columns of one length"),
+  steps: v.pipe(v.custom<StepColumns>(areColumns, "columns of one length"), v.transform(complete)),
   evaluations: v.array(EvaluationSchema),
 });
 

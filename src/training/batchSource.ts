@@ -12,21 +12,35 @@ export interface BatchSource {
   state(): OrderState;
 }
 
-/** Creates micro-batches of the rows that `order` draws from `examples`, each in the first bucket that fits. */
+/**
+ * Creates micro-batches of the units that `order` draws, each in the first bucket that fits. A unit is an example, or the
+ * answers that are trained together, one per row. Packed units share a row.
+ */
 export function createBatchSource(
-  examples: readonly TokenizedExample[],
+  units: readonly (readonly TokenizedExample[])[],
   buckets: readonly BatchShape[],
   order: Order,
 ): BatchSource {
   return {
     next: () =>
       order.next().map((groups) => {
-        const rows = groups.map((indices) => indices.map((index) => examples[index] as TokenizedExample));
+        const rows = rowsOfUnits(units, groups);
         return packBatch(rows, bucketFor(buckets, rows));
       }),
     state: () => order.state(),
   };
 }
+
+/** The rows of a micro-batch, each a list of examples; `groups` are its drawn units. */
+export const rowsOfUnits = (
+  units: readonly (readonly TokenizedExample[])[],
+  groups: readonly (readonly number[])[],
+): (readonly TokenizedExample[])[] =>
+  groups.flatMap((indices) => {
+    const drawn = indices.map((index) => units[index] as readonly TokenizedExample[]);
+    const [alone] = drawn;
+    return alone && drawn.length === 1 ? alone.map((example) => [example]) : [drawn.flat()];
+  });
 
 /** The examples of each batch of an evaluation: every example once, one per row, shortest first for little padding. */
 export function evaluationRows(

@@ -9,7 +9,9 @@ import { StorageFullError } from "../storage/errors.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
+import type { PreferenceEvaluation } from "./evaluate.ts";
 import { NonFiniteError } from "./nonFinite.ts";
+import type { Preferences } from "./preference.ts";
 import type { TrainingProgram } from "./program.ts";
 import { type LoopState, type Patience, withEvaluation, withSnapshot, withStep } from "./state.ts";
 import { prepareStep, takeStep } from "./step.ts";
@@ -53,8 +55,14 @@ export interface LoopParts {
   readonly batches: BatchSource;
   /** Validation loss of the current weights, null when `interrupted` was true; null for a run without validation. */
   readonly evaluate:
-    | ((interrupted: () => Promise<boolean>, onProgress: OnProgress) => Promise<Omit<EvaluationMetrics, "step"> | null>)
+    | ((
+        interrupted: () => Promise<boolean>,
+        onProgress: OnProgress,
+        preference: PreferenceEvaluation | null,
+      ) => Promise<Omit<EvaluationMetrics, "step"> | null>)
     | null;
+  /** The objectives of the stages of preferences; null for a run without them. */
+  readonly preferences: Preferences | null;
   /** null: no early stopping. */
   readonly patience: Patience | null;
   /** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
@@ -94,6 +102,10 @@ export interface LoopOutcome {
   /** The state at the end; after a full disk, the state of the last complete checkpoint. */
   readonly state: LoopState;
 }
+
+const missingReference = (step: number, begin: number) =>
+  `The checkpoint of step ${step} has no reference log-probabilities, which are those of step ${begin}: resume from a ` +
+  "checkpoint of that step or before it.";
 
 const promptsOf = (samples: readonly Pick<Sample, "prompt">[]) => samples.map(({ prompt }) => prompt);
 
@@ -157,13 +169,23 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
       }
     }
 
+    // Reference log-probabilities, with the weights of the stage's start.
+    const objective = parts.preferences?.at(state.step) ?? null;
+    if (objective && !objective.ready()) {
+      if (objective.begin !== state.step) throw new Error(missingReference(state.step, objective.begin));
+      const task: BeforeTask = "reference";
+      await objective.prepare(program, interrupted, (part, total) => emit({ type: "before", task, done: part, total }));
+    }
+
     // Evaluate.
     const done = state.step === totalSteps;
     const boundary = parts.boundaries.includes(state.step);
     const evaluated = state.progress.evaluations?.last.step === state.step;
     if (parts.evaluate !== null && !evaluated && (done || boundary || state.step % recipe.evaluateEvery === 0)) {
       const counts = patience !== null && patience.from <= state.step;
-      const found = await parts.evaluate(counts ? interrupted : ended, before("validation"));
+      const hold = counts ? interrupted : ended;
+      const preference = objective?.ready() && objective.hasHeldOut ? () => objective.evaluate(program, hold) : null;
+      const found = await parts.evaluate(hold, before("validation"), preference);
       if (found !== null) {
         if (!Number.isFinite(found.loss)) throw new NonFiniteError("validation loss", found.loss, state.step, []);
         const metrics = { step: state.step, ...found };
@@ -244,7 +266,9 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     if (boundary) program.forget();
     const updates = boundary ? 0 : state.updates;
     const startedAt = parts.clock();
-    const outcome = await takeStep(program, { step, updates, batches: microBatches, learningRate }, interrupted);
+    const request = { step, updates, batches: microBatches, learningRate };
+    const weigh = objective ? objective.weigh.bind(null, program) : undefined;
+    const outcome = await takeStep(program, { ...request, weigh }, interrupted);
     const seconds = (parts.clock() - startedAt) / 1000;
     if (outcome.kind === "interrupted") continue;
 
@@ -253,8 +277,8 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     if (outcome.kind === "empty") {
       emit({ type: "empty", step, origins: microBatches.flatMap(({ origins }) => origins) });
     } else {
-      const { loss, gradientNorm, tokens, supervisedTokens, examples } = outcome;
-      const metrics = { step, loss, gradientNorm, learningRate, tokens, supervisedTokens, examples, seconds };
+      const { kind: _, ...sums } = outcome;
+      const metrics = { step, learningRate, seconds, ...sums };
       state = withStep({ ...state, updates: updates + 1 }, metrics);
       emit({ type: "step", metrics });
     }

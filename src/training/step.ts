@@ -1,7 +1,9 @@
 /** One optimizer step: sums over micro-batches, divided once; numbers that are not finite stop the step. */
 
 import type { Batch, RowOrigin } from "../batching/batch.ts";
+import type { PreferenceFigures } from "../run/metrics.ts";
 import { NonFiniteError } from "./nonFinite.ts";
+import type { WeighedStep } from "./preference.ts";
 import type { TrainingProgram } from "./program.ts";
 
 /** The inputs of one optimizer step. */
@@ -12,18 +14,23 @@ export interface StepRequest {
   readonly updates: number;
   readonly batches: readonly Batch[];
   readonly learningRate: number;
+  /** In a stage of preferences: gives the batches their loss weights; null when `interrupted` was true. */
+  readonly weigh?:
+    | ((batches: readonly Batch[], interrupted: () => Promise<boolean>) => Promise<WeighedStep | null>)
+    | undefined;
 }
 
 export type StepOutcome =
   | {
       readonly kind: "updated";
-      /** Σ w·CE / max(Σ denominator, 1) over the micro-batches. */
+      /** Σ w·CE / max(Σ denominator, 1) over the micro-batches; in a stage of preferences the loss of its objective. */
       readonly loss: number;
       /** Global L2 norm of the mean gradient before clipping. */
       readonly gradientNorm: number;
       readonly tokens: number;
       readonly supervisedTokens: number;
       readonly examples: number;
+      readonly preference?: PreferenceFigures;
     }
   /** No micro-batch had a supervised token; nothing was computed or changed. */
   | { readonly kind: "empty" }
@@ -46,9 +53,20 @@ export function prepareStep(
  */
 export async function takeStep(
   program: Pick<TrainingProgram, "microBatch" | "update">,
-  { step, updates, batches, learningRate }: StepRequest,
+  { step, updates, batches: drawn, learningRate, weigh }: StepRequest,
   interrupted: () => Promise<boolean>,
 ): Promise<StepOutcome> {
+  const weighed = weigh ? await weigh(drawn, interrupted) : null;
+  if (weigh && !weighed) return { kind: "interrupted" };
+  const batches = weighed?.batches ?? drawn;
+  if (weighed && !Number.isFinite(weighed.loss)) {
+    throw new NonFiniteError(
+      "loss",
+      weighed.loss,
+      step,
+      drawn.flatMap(({ origins }) => origins),
+    );
+  }
   let loss = 0;
   let denominator = 0;
   let tokens = 0;
@@ -70,10 +88,11 @@ export async function takeStep(
   if (!Number.isFinite(gradientNorm)) throw new NonFiniteError("gradient", gradientNorm, step, origins);
   return {
     kind: "updated",
-    loss: loss / Math.max(denominator, 1),
+    loss: weighed?.loss ?? loss / Math.max(denominator, 1),
     gradientNorm,
     tokens,
     supervisedTokens,
     examples: origins.length,
+    ...(weighed && { preference: weighed.figures }),
   };
 }

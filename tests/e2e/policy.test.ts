@@ -28,6 +28,8 @@ test("the policy is in the page and in what it is served with, and allows no tex
   expect(directive(sent, "default-src")).toBe("'none'");
   expect(directive(sent, "script-src")).toBe("'self' 'wasm-unsafe-eval'");
   expect(directive(sent, "style-src")).toBe("'self'");
+  // A model's address, and the storage of a push, may be at any host with https.
+  expect(directive(sent, "connect-src")).toBe("'self' https: http://localhost:* http://127.0.0.1:*");
   expect(directive(sent, "frame-ancestors")).toBe("'none'");
   expect(sent).not.toMatch(/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')|\*(?!;| |$)|data:|blob:/);
 });

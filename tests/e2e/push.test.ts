@@ -77,7 +77,7 @@ test("an adapter is pushed after it was made; a refusal and a break are said, an
   const files = await exported(page);
   const push = form(page).getByRole("button", { name: /^Push \d/ });
   expect(hub.requests).toEqual([]);
-  expect(await form(page).textContent()).toMatch(/This sends 3 files \(.*\) from this machine to huggingface\.co/);
+  expect(await form(page).textContent()).toMatch(/This sends 4 files \(.*\) from this machine to huggingface\.co/);
 
   const name = form(page).getByLabel("Repository");
   expect(await name.inputValue()).toBe("ranks");
@@ -104,7 +104,7 @@ test("an adapter is pushed after it was made; a refusal and a break are said, an
   await link.waitFor();
   expect(hub.received).toBe(before);
   expect(await link.getAttribute("href")).toBe("https://huggingface.co/maria/ranks");
-  expect(await form(page).textContent()).toContain("Compared with the hub: the hash of 3 files equal.");
+  expect(await form(page).textContent()).toContain("Compared with the hub: the hash of 4 files equal.");
 
   const repository = hub.repositories.get("maria/ranks");
   expect(repository?.private).toBe(true);
@@ -132,14 +132,17 @@ test("a push is cancelled, and the form has no fault that axe finds", { timeout:
   await exported(page);
   await form(page).getByLabel("Access token").fill(goodToken);
   await form(page).getByText("What is sent").click();
+  await form(page).getByText("Read and edit the model card").click();
   await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
   for (const width of [1280, 390]) {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
       if (process.env.HONE_SHOTS) {
+        const path = (what: string) => join(process.env.HONE_SHOTS ?? "", `${what}-${width}-${colorScheme}.png`);
         await form(page).scrollIntoViewIfNeeded();
-        await form(page).screenshot({ path: join(process.env.HONE_SHOTS, `push-${width}-${colorScheme}.png`) });
+        await form(page).screenshot({ path: path("push") });
+        await page.screenshot({ path: path("take-away"), fullPage: true });
       }
       const faults = await page.evaluate(async (title) => {
         const { axe } = window as unknown as { axe: typeof import("axe-core") };

@@ -11,6 +11,7 @@ import { createRuntime } from "../../src/runtime/runtime.ts";
 import { test } from "../support/shared.ts";
 import { readGolden } from "./golden.ts";
 import { type ParityRow, runParity } from "./parity.ts";
+import { isPreferenceGolden, runPreferenceParity } from "./preferenceGolden.ts";
 import { parityTolerance } from "./tolerance.ts";
 
 const files = ["config.json", "tokenizer.json", "model.safetensors"];
@@ -35,14 +36,15 @@ async function compare(
   const model = await openModel(modelFromSources(name, sources), (json) => checkpointTensors(defineModel(json)));
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
   try {
-    return await runParity({
+    const parts = {
       runtime,
       model: defineModel(model.config),
-      read: (tensor) => model.read(tensor),
-      golden: readGolden(golden),
+      read: (tensor: string) => model.read(tensor),
       steps: null,
       tolerance: parityTolerance.wasm,
-    });
+    };
+    if (isPreferenceGolden(golden)) return [...(await runPreferenceParity(parts, golden))];
+    return await runParity({ ...parts, golden: readGolden(golden) });
   } finally {
     await runtime.dispose();
   }
@@ -58,6 +60,28 @@ test("a Llama of 5328 numbers on wasm follows PyTorch: losses, norms, gradients,
   const trajectory = (tensors: number) => 6 * tensors + 2 * 10 + 1;
   const greedy = 1;
   expect(rows.length).toBe(trajectory(2 + 2 * 9) + trajectory(2 * 2 * 7) + greedy);
+  expect(above(rows)).toEqual([]);
+});
+
+test("preferences on wasm follow PyTorch: DPO, IPO, SimPO, ORPO and KTO, with LoRA and full", {
+  timeout: 300_000,
+}, async () => {
+  const at = (file: string) => new URL(`../golden/parity/${file}`, import.meta.url);
+  const golden: unknown = JSON.parse(await readFile(at("preferences.json"), "utf8"));
+  const rows = await compare("preferences", files, (file) => readFile(at(file)), golden);
+  expect(rows.length).toBeGreaterThan(500);
+  expect(above(rows)).toEqual([]);
+});
+
+test("stories260K on wasm follows PyTorch in preferences", { timeout: 300_000 }, async ({ shared }) => {
+  const golden = await shared.json("golden/preferences.json");
+  const rows = await compare(
+    "stories260K",
+    [...files, "tokenizer_config.json"],
+    (file) => shared.bytes(`models/stories260K/${file}`),
+    golden,
+  );
+  expect(rows.length).toBeGreaterThan(900);
   expect(above(rows)).toEqual([]);
 });
 

@@ -1,18 +1,25 @@
 /** Compares the engine with a golden file: losses, gradient norms, step-1 gradients, final norms and greedy ids. */
 
 import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
-import { accumulatorIn, accumulatorOut, lazyResetGrad, type ParameterSpec } from "../../src/artifacts/contract.ts";
+import {
+  type Artifact,
+  accumulatorIn,
+  accumulatorOut,
+  lazyResetGrad,
+  type ParameterSpec,
+} from "../../src/artifacts/contract.ts";
 import { compileGeneration } from "../../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import type { Batch } from "../../src/batching/batch.ts";
+import type { Batch, BatchShape } from "../../src/batching/batch.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { meanLoss } from "../../src/training/evaluate.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
-import { disposeAll, readParameter, uploadParameters } from "../../src/training/parameters.ts";
+import { disposeAll, type ParameterTensors, readParameter, uploadParameters } from "../../src/training/parameters.ts";
+import type { TrainingProgram } from "../../src/training/program.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import type { Golden, Trajectory } from "./golden.ts";
@@ -41,10 +48,10 @@ export interface ParityParts {
 const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /** Deviation relative to a scale. If the scale is 0, the figure must be 0 and the difference itself counts. */
-const relative = (actual: number, expected: number, scale = Math.abs(expected)) =>
+export const relative = (actual: number, expected: number, scale = Math.abs(expected)) =>
   Math.abs(actual - expected) / (scale > 0 ? scale : 1);
 
-const l2 = (data: Float32Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
+export const l2 = (data: Float32Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
 
 /** The batch of a golden file; tokens with a label other than −100 are supervised. */
 function batchOf({ batch }: Golden): Batch {
@@ -73,12 +80,13 @@ function batchOf({ batch }: Golden): Batch {
     denominator: weights.reduce((sum, w) => sum + w, 0),
     tokens: rows * length,
     supervised: index.length,
+    examples: [],
     origins: batch.ids.map((_, row) => ({ source: 0, name: "the golden file", row, line: row + 1 })),
   };
 }
 
 /** The last path name of each linear layer with an adapter, from the file's tensor names. */
-function loraTargets({ step1_grad_l2: names }: Trajectory): string[] {
+export function loraTargets({ step1_grad_l2: names }: Pick<Trajectory, "step1_grad_l2">): string[] {
   return [...new Set(Object.keys(names).map((name) => name.split(".").at(-3) ?? ""))];
 }
 
@@ -117,7 +125,78 @@ function inFile(values: Float32Array<ArrayBuffer>, specs: readonly ParameterSpec
   return source?.kind === "checkpoint" ? source.tensor.toFile(values) : values;
 }
 
-type Report = (figure: string, expected: number, actual: number, tolerance: number, scale?: number) => void;
+export type Report = (figure: string, expected: number, actual: number, tolerance: number, scale?: number) => void;
+
+/** A program with its device tensors, from the start values of the golden files. */
+export interface GoldenProgram {
+  readonly specs: readonly ParameterSpec[];
+  readonly parameters: ParameterTensors;
+  readonly training: Artifact;
+  readonly program: TrainingProgram;
+}
+
+/** Runs `use` with a program for batches of one shape, and frees everything after it. */
+export async function withProgram(
+  { runtime, model, read }: Pick<ParityParts, "runtime" | "model" | "read">,
+  method: Method,
+  shape: BatchShape,
+  settings: Pick<Trajectory["settings"], "weight_decay" | "max_grad_norm">,
+  use: (golden: GoldenProgram) => Promise<void>,
+): Promise<void> {
+  const specs = parametersOf(model, method);
+  const parameters = await uploadParameters(runtime, specs, (spec) =>
+    spec.source.kind === "checkpoint" ? readParameter(spec, read) : initialAdapter(spec),
+  );
+  const training = compileTraining(model, method, shape);
+  const program = createWholeGraph({
+    runtime,
+    parameters,
+    specs,
+    artifacts: {
+      training: () => training,
+      evaluation: (evaluated) => compileEvaluation(model, method, evaluated),
+      optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
+    },
+    recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
+  });
+  try {
+    await use({ specs, parameters, training, program });
+  } finally {
+    program.dispose();
+    disposeAll(parameters);
+    await runtime.releaseSessions();
+  }
+}
+
+/** Gradients of a batch's loss by parameter, in the order of the model's files, directly from the training artifact. */
+export async function firstGradients(
+  runtime: Runtime,
+  { specs, parameters, training }: GoldenProgram,
+  batch: Batch,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const accumulators: Record<string, HostTensor> = {};
+  for (const { name, shape, trainable } of specs) {
+    if (trainable)
+      accumulators[accumulatorIn(name)] = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
+  }
+  const session = await runtime.session(training);
+  const reset: HostTensor = { dtype: "bool", shape: [1], data: Uint8Array.of(1) };
+  const bound = Object.fromEntries(
+    training.inputs.flatMap(({ name }) => {
+      const found = parameters.get(name);
+      return found ? [[name, found] as const] : [];
+    }),
+  );
+  const outputs = await session.run({ ...bound, ...accumulators, ...batchFeeds(batch), [lazyResetGrad]: reset });
+  return new Map(
+    specs.flatMap(({ name }) => {
+      const sums = outputs[accumulatorOut(name)]?.data;
+      if (!(sums instanceof Float32Array)) return [];
+      const mean = sums.map((sum) => sum / batch.denominator);
+      return [[name, inFile(mean, specs, name)] as const];
+    }),
+  );
+}
 
 async function compareTrajectory(
   parts: ParityParts,
@@ -125,52 +204,16 @@ async function compareTrajectory(
   expected: Trajectory,
   report: Report,
 ): Promise<void> {
-  const { runtime, model, golden } = parts;
   const { kind } = method;
   const tolerance = parts.tolerance[kind];
   const { settings } = expected;
-  const batch = batchOf(golden);
-  const specs = parametersOf(model, method);
-  const parameters = await uploadParameters(runtime, specs, (spec) =>
-    spec.source.kind === "checkpoint" ? readParameter(spec, parts.read) : initialAdapter(spec),
-  );
-  const artifact = compileTraining(model, method, batch.shape);
-  const program = createWholeGraph({
-    runtime,
-    parameters,
-    specs,
-    artifacts: {
-      training: () => artifact,
-      evaluation: (shape) => compileEvaluation(model, method, shape),
-      optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
-    },
-    recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
-  });
-  try {
-    // Gradients of the first step, directly from the training artifact.
-    const accumulators: Record<string, HostTensor> = {};
-    for (const { name, shape, trainable } of specs) {
-      if (trainable)
-        accumulators[accumulatorIn(name)] = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
-    }
-    const session = await runtime.session(artifact);
-    const reset: HostTensor = { dtype: "bool", shape: [1], data: Uint8Array.of(1) };
-    const bound = Object.fromEntries(
-      artifact.inputs.flatMap(({ name }) => {
-        const tensor = parameters.get(name);
-        return tensor ? [[name, tensor] as const] : [];
-      }),
-    );
-    const outputs = await session.run({ ...bound, ...accumulators, ...batchFeeds(batch), [lazyResetGrad]: reset });
+  const batch = batchOf(parts.golden);
+  await withProgram(parts, method, batch.shape, settings, async (golden) => {
+    const { program, parameters } = golden;
+    const gradients = await firstGradients(parts.runtime, golden, batch);
     for (const [name, norm] of Object.entries(expected.step1_grad_l2)) {
-      const sums = outputs[accumulatorOut(name)]?.data;
-      if (!(sums instanceof Float32Array))
-        throw new Error(`The golden file has ${name}, but ${kind} training does not.`);
-      const gradient = inFile(
-        sums.map((sum) => sum / batch.denominator),
-        specs,
-        name,
-      );
+      const gradient = gradients.get(name);
+      if (!gradient) throw new Error(`The golden file has ${name}, but ${kind} training does not.`);
       report(`${kind} step-1 gradient L2 of ${name}`, norm, l2(gradient), tolerance);
       // Single elements may be noise around 0, so the scale is that of the whole tensor.
       expected.step1_grad_first4[name]?.forEach((element, i) => {
@@ -202,11 +245,7 @@ async function compareTrajectory(
       const values = await parameters.get(name)?.read();
       report(`${kind} final L2 of ${name}`, norm, values instanceof Float32Array ? l2(values) : Number.NaN, tolerance);
     }
-  } finally {
-    program.dispose();
-    disposeAll(parameters);
-    await runtime.releaseSessions();
-  }
+  });
 }
 
 /** Number of prompt tokens in the file's greedy continuation. */

@@ -40,6 +40,7 @@ export function preparedData(sequences: Sequences): PreparedData {
       rows: Int32Array.from(rows),
       lines: Int32Array.from(rows, (row) => 3 * row + 2),
       splits: new Int8Array(sequences.length),
+      partners: new Int32Array(sequences.length).fill(-1),
       kinds: Int8Array.from(sequences, ([, kind]) => (kind === "text" ? 0 : 1)),
     },
     report,

@@ -172,6 +172,7 @@ const handed: Readonly<Record<Field, Handed>> = {
   },
   program: { label: "Compiled as", keys: none },
   objective: { label: "Objective", keys: inRows },
+  preference: { label: "Preferences", keys: none },
   sources: {
     label: "Source weights λ",
     keys: none,
@@ -222,6 +223,7 @@ export function settingRows(facts: HandOverFacts, stage: StageFacts): SettingRow
   const isLora = (field: string) => field === "rank" || field === "alpha" || field === "targets";
   return (Object.keys(handed) as Field[])
     .filter((field) => recipe.method === "lora" || !isLora(field))
+    .filter((field) => field !== "preference" || stage.objective === "preference")
     .map((field): SettingRow => {
       const { label, keys, note } = handed[field];
       const there = (trainer: Trainer): string => {

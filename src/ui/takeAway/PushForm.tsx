@@ -137,17 +137,21 @@ function Fields({ run, exported, card, onClose }: PushFormProps & { onClose(): v
             <li key={name}>{words.file(name, bytes(size))}</li>
           ))}
         </ul>
+      </details>
+      <details>
+        <summary>{words.card}</summary>
         <Textarea
-          label={words.card}
-          description={words.cardHint}
+          aria-label={words.cardLabel}
+          classNames={{ input: classes.cardText ?? "" }}
           value={text}
           autosize
           minRows={6}
-          maxRows={16}
+          maxRows={20}
           spellCheck={false}
           onChange={({ currentTarget }) => setText(currentTarget.value)}
         />
       </details>
+      <p className={classes.doubt}>{words.cardHint}</p>
       <Group gap="xs">
         <Button
           size="sm"

@@ -15,11 +15,13 @@ import { learns, type Objective, type Stage } from "../../run/stage.ts";
 export function kindsOf(
   sources: readonly Pick<SourceSummary, "hash" | "detection">[],
   chosen: readonly Pick<SourceChoice, "hash" | "mapping">[],
-  report: Pick<DataReport, "sources"> | null,
+  report: Pick<DataReport, "sources" | "findings"> | null,
 ): Readonly<Record<TrainableKind, boolean>> {
   if (report) {
     const some = (kind: TrainableKind) => report.sources.some(({ byKind }) => byKind[kind].training > 0);
-    return { text: some("text"), chat: some("chat") };
+    // A report of a run without preferences names their rows as a finding.
+    const preference = some("preference") || report.findings.some(({ kind }) => kind === "preference");
+    return { text: some("text"), chat: some("chat"), preference };
   }
   const mappings = sources.map(
     ({ hash, detection }) => chosen.find((choice) => choice.hash === hash)?.mapping ?? detection.mapping,
@@ -27,7 +29,12 @@ export function kindsOf(
   const isText = ({ format, columns }: (typeof mappings)[number]) =>
     format === "text" || (format === "columns" && columns.text !== undefined && columns.messages === undefined);
   const mixed = mappings.some(({ format }) => format === "mixed");
-  return { text: mixed || mappings.some(isText), chat: mixed || mappings.some((mapping) => !isText(mapping)) };
+  const isPreference = ({ format }: (typeof mappings)[number]) => format === "preference";
+  return {
+    text: mixed || mappings.some(isText),
+    chat: mixed || mappings.some((mapping) => !isText(mapping) && !isPreference(mapping)),
+    preference: mixed || mappings.some((mapping) => isPreference(mapping) || mapping.format === "oasst"),
+  };
 }
 
 /** The kind of data that a stage needs and the choice lacks; null where nothing is missing. */
@@ -41,7 +48,7 @@ export function missingKind(
 
 /** Training rows of a stage, from the report. */
 export function rowsOf({ objective }: Pick<Stage, "objective">, { sources }: Pick<DataReport, "sources">): number {
-  const kinds = (["text", "chat"] as const).filter((kind) => learns(objective, kind));
+  const kinds = (["text", "chat", "preference"] as const).filter((kind) => learns(objective, kind));
   return sources.reduce((sum, { byKind }) => kinds.reduce((rows, kind) => rows + byKind[kind].training, sum), 0);
 }
 

@@ -50,7 +50,7 @@ export const pageWords: Readonly<Record<PageName, PageWords>> = {
 
 export const railWords = {
   brand: "Hone",
-  claim: "Fine-tune a small language model on your own machine. Nothing leaves it.",
+  claim: "Fine-tune a small language model on your own machine. Nothing leaves it unless you push it.",
   steps: "Steps",
   beside: "Other screens",
   content: "Skip to content",

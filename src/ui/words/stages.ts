@@ -7,14 +7,21 @@ import type { Objective } from "../../run/stage.ts";
 import { figure } from "../format.ts";
 
 /** A stage by its data. */
-const kinds: Readonly<Record<Objective, string>> = { mixed: "text and chats", text: "text", chat: "chats" };
+const kinds: Readonly<Record<Objective, string>> = {
+  mixed: "text and chats",
+  text: "text",
+  chat: "chats",
+  preference: "preferences",
+};
 
 export const stagesWords = {
   /** Before Start, where the data of a stage are missing. */
   missing: (kind: TrainableKind) =>
     kind === "text"
-      ? "There is no plain text among the chosen data, and the first stage needs it. Choose a text under Data, or train in one stage."
-      : "There are no chats among the chosen data, and the second stage needs them. Choose chats under Data, or train in one stage.",
+      ? "There is no plain text among the chosen data, and a stage needs it. Choose a text under Data, or remove that stage."
+      : kind === "preference"
+        ? "There are no preferences among the chosen data, and a stage needs them. Choose rows with a chosen and a rejected answer under Data, or remove that stage."
+        : "There are no chats among the chosen data, and a stage needs them. Choose chats under Data, or remove that stage.",
   /** Position of a run: "Stage 1 of 2: text, step 12 of 40". */
   at: (stage: { index: number; count: number; objective: Objective; step: number; steps: number }) =>
     `Stage ${stage.index + 1} of ${stage.count}: ${kinds[stage.objective]}, step ${stage.step.toLocaleString("en")} of ${stage.steps.toLocaleString("en")}`,
@@ -30,7 +37,7 @@ export const stagesWords = {
   byKind: "Validation by kind",
   /** Validation loss of each kind; "" where the run has one set. */
   losses: ({ sets }: Pick<EvaluationMetrics, "sets">) =>
-    (["text", "chat"] as const)
+    (["text", "chat", "preference"] as const)
       .flatMap((kind) => {
         const loss = sets[validationOf(kind).name];
         return loss === undefined ? [] : `${kinds[kind]} ${figure(loss)}`;

@@ -29,7 +29,7 @@ export const takeAwayWords = {
   adapter: {
     title: "Adapter",
     button: "Export the adapter",
-    contains: "The LoRA weights without the base model: adapter_config.json and adapter_model.safetensors.",
+    contains: "The LoRA weights without the base model, in PEFT's layout, and this run's chat template.",
     worksWith: "PEFT, transformers, vLLM and other tools that load LoRA adapters.",
     none: "This run trained all parameters, so it has no adapter. Export the model instead.",
     commands: [`PeftModel.from_pretrained(base, "FOLDER")`],

@@ -189,12 +189,13 @@ def write_json(name, value):
     (FOLDER / name).write_text(json.dumps(value) + "\n")
 
 
-weights, batch = make_weights(), make_batch()
-write_model(weights)
-base = {name: value.double() for name, value in weights.items()}
-ids, lead = greedy(base, batch["ids"][0][:PROMPT], 24)
-assert lead > 0.01, f"the greedy choice leads by {lead} only: take another seed"
-write_json("golden.json", {
-    "batch": batch, "full": train({}, base, batch, FULL), "lora": train(base, adapter(), batch, LORA),
-    "greedy_once_upon_a_time": ids, "greedy_least_margin": lead,
-})
+if __name__ == "__main__":
+    weights, batch = make_weights(), make_batch()
+    write_model(weights)
+    base = {name: value.double() for name, value in weights.items()}
+    ids, lead = greedy(base, batch["ids"][0][:PROMPT], 24)
+    assert lead > 0.01, f"the greedy choice leads by {lead} only: take another seed"
+    write_json("golden.json", {
+        "batch": batch, "full": train({}, base, batch, FULL), "lora": train(base, adapter(), batch, LORA),
+        "greedy_once_upon_a_time": ids, "greedy_least_margin": lead,
+    })

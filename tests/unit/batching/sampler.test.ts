@@ -107,7 +107,11 @@ describe("any order", () => {
           const drawn = epochOf(createSampler(given))
             .flat(3)
             .map((index) => list[index] as TokenizedExample);
-          const source = createBatchSource(list, buckets, oneStage(given));
+          const source = createBatchSource(
+            list.map((example) => [example]),
+            buckets,
+            oneStage(given),
+          );
           const steps = createSampler(given).stepsPerEpoch;
           const batches = Array.from({ length: steps }, () => source.next()).flat();
           expect(batches.flatMap(lessonsOf).sort()).toEqual(expectedLessons(drawn));

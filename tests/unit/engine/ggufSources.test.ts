@@ -230,7 +230,11 @@ describe("refuses by name", () => {
       { change: only(gate, { shape: [64, 32] }) },
       `"${gate}" has shape [64, 32], but the file's keys require [32, 64]`,
     ],
-    ["other divisors of frequencies", { change: only("rope_freqs.weight", { type: "F16" }) }, "rope_freqs.weight"],
+    [
+      "two scalings",
+      { keys: { "llama.rope.scaling.type": text("yarn"), "llama.rope.scaling.factor": { type: "float32", value: 2 } } },
+      'llama.rope.scaling.type is "yarn" beside the tensor rope_freqs.weight',
+    ],
   ])("%s", async (_name, rewriting, message) => {
     const error: unknown = await open({ "small.gguf": await ggufFileIn(family, "F32", rewriting) }).then(
       () => null,

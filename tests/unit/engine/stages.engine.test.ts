@@ -199,7 +199,7 @@ describe("a run in two stages", () => {
   test("text alone is refused with the way out, and leaves no record", async () => {
     const before = (await engine.listRuns()).length;
     await expect(engine.startRun({ name: "no", modelHash, sources: [text], recipe })).rejects.toThrow(
-      "but all 16 training examples are plain text: choose a source of chats as well, or train everything together",
+      "trains on chats, but none of the 16 training examples is that: choose a source of it as well",
     );
     expect(await engine.listRuns()).toHaveLength(before);
   });

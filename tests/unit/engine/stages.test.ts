@@ -164,7 +164,7 @@ describe("a run in two stages", () => {
     "every batch fits its shape, and supervises the tokens that were drawn ($mixture, packed: $packing)",
     (way) => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 3, epochs: 3, validationShare: 0.3 });
-      const source = createBatchSource(planned.training, planned.buckets, planned.order());
+      const source = createBatchSource(planned.units, planned.buckets, planned.order());
       const order = planned.order();
       for (let step = 0; step < planned.totalSteps; step++) {
         const examples = order
@@ -196,10 +196,10 @@ describe("a run in two stages", () => {
     "resumes after any step from a checkpoint's state, at the stage boundary too ($mixture, packed: $packing)",
     (way) => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 1.5 });
-      const whole = createBatchSource(planned.training, planned.buckets, planned.order());
+      const whole = createBatchSource(planned.units, planned.buckets, planned.order());
       for (let step = 0; step < planned.totalSteps; step++) {
         const saved = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })), null).state;
-        const resumed = createBatchSource(planned.training, planned.buckets, planned.order(saved.sampler));
+        const resumed = createBatchSource(planned.units, planned.buckets, planned.order(saved.sampler));
         const follower = planned.order(saved.sampler);
         expect(resumed.next()).toEqual(whole.next());
         follower.next();
@@ -225,11 +225,11 @@ describe("a run in two stages", () => {
   });
 
   test.each([
-    ["plain text", "chats", threeSources.filter(([, of]) => of === "chat")],
-    ["chats", "plain text", threeSources.filter(([, of]) => of === "text")],
-  ] as const)("without %s it is refused, not planned in one stage", (missing, there, sequences) => {
+    ["plain text", threeSources.filter(([, of]) => of === "chat")],
+    ["chats", threeSources.filter(([, of]) => of === "text")],
+  ] as const)("without %s it is refused, not planned in one stage", (missing, sequences) => {
     expect(() => plan({ stages: "text-first" }, sequences)).toThrow(
-      new RegExp(`all \\d+ training examples are ${there}: choose a source of ${missing} as well`),
+      new RegExp(`trains on ${missing}, but none of the \\d+ training examples is that: choose a source of it as well`),
     );
     expect(plan({}, sequences).stages).toMatchObject([{ objective: "mixed", examples: expect.any(Number) }]);
   });

@@ -38,13 +38,20 @@ describe("yamlText", () => {
 });
 
 describe("Markdown", () => {
-  it("escapes every punctuation character, and stays in one cell of one line", () => {
+  it("escapes every mark, and stays in one cell of one line", () => {
     for (const text of texts) {
       const cell = inline(text);
       expect(cell).not.toMatch(/[\n\r\u2028\u2029\u0085]/);
-      expect(cell.replace(/\\[!-/:-@[-`{-~]/g, "")).not.toMatch(/[!-/:-@[-`{-~]/);
+      expect(cell.replace(/\\[!-/:-@[-`{-~]/g, "")).not.toMatch(/[`*[\]<>&|~#$@\\]/);
       expect(table(["a"], [[cell]]).split("\n")).toHaveLength(3);
     }
+  });
+
+  it("leaves names of files as they are", () => {
+    for (const name of ["train-2.jsonl", "my_rows_v1.2 (copy).csv", "a, b; c: d?", "hone-e2e-oUEo7m"]) {
+      expect(inline(name)).toBe(name);
+    }
+    expect(inline("_a_ https://a.b www.a.b a@b.c")).toBe("\\_a\\_ https\\://a.b www\\.a.b a\\@b.c");
   });
 
   it("fences a text with more backticks than any in it", () => {

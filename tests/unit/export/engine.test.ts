@@ -132,9 +132,17 @@ test.each(["lora", "full"] as const)(
 test("the adapter's numbers, merged by hand, are the merged model's", async () => {
   const run = runOf("lora");
   const { notes, ...adapter } = await engine.exportAdapter(run.id, null);
-  expect(notes).toEqual(["Weights of step 12: the newest checkpoint."]);
+  expect(notes).toEqual([
+    "Weights of step 12: the newest checkpoint.",
+    expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/),
+  ]);
   const unzipped = await unpacked({ notes, ...adapter });
-  expect(Object.keys(unzipped)).toEqual(["adapter_config.json", "adapter_model.safetensors", "README.md"]);
+  expect(Object.keys(unzipped)).toEqual([
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "chat_template.jinja",
+    "README.md",
+  ]);
   const card = new TextDecoder().decode(unzipped["README.md"]);
   expect(card).toMatch(/^---\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- hone\n- lora\n---\n/);
   expect(card).toContain(JSON.stringify(run.recipe, null, 2));

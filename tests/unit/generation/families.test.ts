@@ -81,6 +81,7 @@ async function lossesOf(model: ModelDefinition, method: Method, parameters: Para
     denominator: supervised,
     tokens: length,
     supervised,
+    examples: [],
     origins: [{ source: 0, name: "the row", row: 0, line: 1 }],
   };
   const { tokenLosses } = createWholeGraphEvaluation(runtime, parameters, (own) =>

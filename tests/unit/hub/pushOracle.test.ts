@@ -50,7 +50,7 @@ test.skipIf(isMissing).each([{}, { partBytes: 30_000 }])(
     const folder = await mkdtemp(join(tmpdir(), "hone-push-"));
     for (const [name, bytes] of Object.entries(contents)) await writeFile(join(folder, name), bytes);
     const server = await servePushHub(options, true);
-    const input = { endpoint: server.local, token: goodToken, repository: "maria/tuned", folder, cards: [] };
+    const input = { endpoint: server.local, token: goodToken, repository: "maria/tuned", folder };
     await pushWithPython(input);
     await server.close();
     await rm(folder, { recursive: true });

@@ -82,8 +82,20 @@ const changes: readonly (readonly [Json, Json, RegExp])[] = [
         original_max_position_embeddings: 8192,
       },
     },
-    /rope_freqs\.weight has other divisors than Llama 3's/,
+    /^llama$/,
   ],
+  // llama.cpp loads divisors of frequencies for llama and granite alone.
+  ...[configs.qwen3 as Json, configs.smolLM3 as Json, gemma].map((config): [Json, Json, RegExp] => [
+    config,
+    {
+      rope_parameters: null,
+      rope_scaling: {
+        ...{ rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 },
+        original_max_position_embeddings: 8192,
+      },
+    },
+    /its rope_scaling\.scaling is null, but this model has \{"type":"divided"/,
+  ]),
   [
     gemma,
     { sliding_window_pattern: 3, layer_types: null },

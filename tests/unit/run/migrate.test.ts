@@ -74,6 +74,7 @@ const read = (stored: unknown) => {
   return wholeRecord(record, curves ?? empty);
 };
 const stage = {
+  preference: null,
   sources: [
     { source: 0, lambda: 1 },
     { source: 1, lambda: 0.5 },

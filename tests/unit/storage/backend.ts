@@ -116,6 +116,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       stages: [
         {
           objective: "text",
+          preference: null,
           sources: [{ source: 0, lambda: 0.5 }],
           mixture: "weight",
           learningRate: 1e-4,
@@ -126,6 +127,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
         },
         {
           objective: "chat",
+          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
           sources: null,
           mixture: "sampling",
           learningRate: 2e-4,

@@ -331,5 +331,5 @@ export function batchOf(sequences: readonly (readonly number[])[], rows: readonl
     }
   }
   const origins = rows.map((row) => originOf(row, row % 2));
-  return { shape, ...batch, denominator: n * weight, supervised: n, tokens, origins };
+  return { shape, ...batch, denominator: n * weight, supervised: n, tokens, examples: [], origins };
 }

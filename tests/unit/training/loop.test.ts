@@ -160,6 +160,7 @@ async function train(setting: Setting = {}) {
                 evaluateHeldOut(program, [{ ...validationOf("mixed"), batches: validation }], interrupted, onProgress)
             : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
       patience,
+      preferences: null,
       bestSet: setting.bestSet ?? null,
       boundaries: setting.borders ?? [],
       questions: setting.questions ?? [],

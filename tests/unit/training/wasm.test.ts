@@ -114,6 +114,7 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   stages: [
     {
       objective: "mixed",
+      preference: null,
       sources: null,
       mixture: "weight",
       learningRate,
@@ -218,7 +219,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number, of 
         totalSteps,
         learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
         program,
-        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
+        preferences: null,
+        batches: createBatchSource(
+          examples.map((example) => [example]),
+          buckets,
+          oneStage(samplerOptions, from.sampler),
+        ),
         evaluate: (interrupted) =>
           evaluateHeldOut(
             program,
@@ -308,6 +314,7 @@ describe("four sequences", () => {
             denominator: shape.supervised,
             tokens: sequence.length,
             supervised: shape.supervised,
+            examples: [],
             origins: [],
           }),
         });

@@ -27,7 +27,7 @@ test.each(methods)("every default of %s, as shown, reads back to the same recipe
 test("every field of a recipe and its stages has an option, and no field has two", () => {
   const recipe = defaultRecipe("lora");
   const { lora, method: _method, compute: _compute, ...rest } = recipe;
-  const { objective: _objective, sources: _sources, ...stage } = lastStage(recipe);
+  const { objective: _objective, preference: _preference, sources: _sources, ...stage } = lastStage(recipe);
   const kept = [rest, lora, stage].flatMap((part) => Object.keys(part));
   // In an address `compute` is the provider, so the recipe's field has another name there.
   const views = ["products", "customTemplate", "textEpochs", "textLearningRate"];
@@ -132,7 +132,14 @@ test("what a page of version 1 kept or linked to is the same two stages", () => 
     schedule: "linear",
   };
   const { recipe, refusals } = readRecipe({ method: "full", entries }, undefined);
-  const stage = { sources: null, mixture: "sampling", schedule: "linear", learningRate: 1e-3, warmupRatio: 0.03 };
+  const stage = {
+    preference: null,
+    sources: null,
+    mixture: "sampling",
+    schedule: "linear",
+    learningRate: 1e-3,
+    warmupRatio: 0.03,
+  };
   expect(refusals).toEqual({});
   expect(recipe.stages).toEqual([
     { ...stage, objective: "text", epochs: 2, steps: null },

@@ -42,30 +42,37 @@ const read = (...mapped: readonly Mapped[]) =>
 const ofKinds = (...list: readonly (readonly [text: number, chat: number])[]) =>
   ({
     examples: 200,
+    findings: [],
     sources: list.map(([text, chat], i) => ({
       name: `source ${i}`,
       byKind: {
         text: { training: text, realisedShare: 0.25, passes: 2 },
         chat: { training: chat, realisedShare: 0.5, passes: 1 },
+        preference: { training: 0, realisedShare: 0, passes: 0 },
       },
     })),
   }) as unknown as DataReport;
 
 describe("the kinds among the chosen data", () => {
-  test.each<[string, readonly Mapped[], { text: boolean; chat: boolean }]>([
-    ["pairs", [["alpaca", {}]], { text: false, chat: true }],
-    ["a text", [["text", {}]], { text: true, chat: false }],
+  test.each<[string, readonly Mapped[], { text: boolean; chat: boolean; preference: boolean }]>([
+    ["pairs", [["alpaca", {}]], { text: false, chat: true, preference: false }],
+    ["a text", [["text", {}]], { text: true, chat: false, preference: false }],
     [
       "both",
       [
         ["text", {}],
         ["openai", {}],
       ],
-      { text: true, chat: true },
+      { text: true, chat: true, preference: false },
     ],
-    ["columns read as text", [["columns", { text: "body" }]], { text: true, chat: false }],
-    ["columns with messages", [["columns", { text: "body", messages: "m" }]], { text: false, chat: true }],
-    ["a file that mixes formats", [["mixed", {}]], { text: true, chat: true }],
+    ["columns read as text", [["columns", { text: "body" }]], { text: true, chat: false, preference: false }],
+    [
+      "columns with messages",
+      [["columns", { text: "body", messages: "m" }]],
+      { text: false, chat: true, preference: false },
+    ],
+    ["preferences", [["preference", {}]], { text: false, chat: false, preference: true }],
+    ["a file that mixes formats", [["mixed", {}]], { text: true, chat: true, preference: true }],
   ])("of %s", (_, mapped, kinds) => {
     expect(kindsOf(read(...mapped), [], null)).toEqual(kinds);
   });
@@ -73,15 +80,15 @@ describe("the kinds among the chosen data", () => {
   test("a mapping that a person chose counts, and a report knows better than both", () => {
     const sources = read(["alpaca", {}]);
     const chosen = [{ hash: "0", mapping: { format: "text" as const, columns: { text: "output" } } }];
-    expect(kindsOf(sources, chosen, null)).toEqual({ text: true, chat: false });
-    expect(kindsOf(sources, chosen, ofKinds([3, 2]))).toEqual({ text: true, chat: true });
+    expect(kindsOf(sources, chosen, null)).toEqual({ text: true, chat: false, preference: false });
+    expect(kindsOf(sources, chosen, ofKinds([3, 2]))).toEqual({ text: true, chat: true, preference: false });
   });
 
   test("one that is missing matters in two stages only", () => {
-    expect(missingKind(recipe, { text: true, chat: true })).toBeNull();
-    expect(missingKind(recipe, { text: false, chat: true })).toBe("text");
-    expect(missingKind(recipe, { text: true, chat: false })).toBe("chat");
-    expect(missingKind(defaultRecipe("lora"), { text: true, chat: false })).toBeNull();
+    expect(missingKind(recipe, { text: true, chat: true, preference: false })).toBeNull();
+    expect(missingKind(recipe, { text: false, chat: true, preference: false })).toBe("text");
+    expect(missingKind(recipe, { text: true, chat: false, preference: false })).toBe("chat");
+    expect(missingKind(defaultRecipe("lora"), { text: true, chat: false, preference: false })).toBeNull();
   });
 });
 
