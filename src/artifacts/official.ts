@@ -4,7 +4,7 @@
  */
 
 import type { ForeignModel, ForeignPort } from "../onnx/foreign.ts";
-import { loweredDType } from "../onnx/foreignTensor.ts";
+import { type ExternalData, loweredDType } from "../onnx/foreignTensor.ts";
 import { type Graph, GraphError } from "../onnx/graph.ts";
 import type { Correction, LabelRange, Mask } from "../onnx/lower/call.ts";
 import { type LoweringOptions, lowerModel } from "../onnx/lower/lower.ts";
@@ -33,6 +33,8 @@ export interface OfficialFiles {
   readonly training: Uint8Array;
   readonly evaluation: Uint8Array | null;
   readonly optimizer: Uint8Array | null;
+  /** Reads files of external data beside the models; null where there are none. */
+  readonly external?: ExternalData | null;
 }
 
 /** A parameter in the type that the device holds: float32, or int32 for a frozen integer. */
@@ -67,7 +69,7 @@ export interface OfficialArtifact extends Artifact {
 export function openOfficial(files: OfficialFiles, checkpoint: OrtCheckpoint): OfficialSet {
   const read = (name: string, bytes: Uint8Array): ForeignModel => {
     try {
-      return readForeign(bytes);
+      return readForeign(bytes, files.external ?? null);
     } catch (error) {
       if (!(error instanceof GraphError)) throw error;
       throw new GraphError(`${name}: ${error.message}`, { cause: error });

@@ -1,5 +1,6 @@
 /** Feeds of official artifacts: arrays of any element type, converted to the types of the lowered graph and checked. */
 
+import * as v from "valibot";
 import type { OfficialArtifact } from "../artifacts/official.ts";
 import { loweredData, loweredDType } from "../onnx/foreignTensor.ts";
 import type { HostTensor } from "../runtime/types.ts";
@@ -16,6 +17,24 @@ export interface OfficialFeed {
 }
 
 export type OfficialFeeds = Readonly<Record<string, OfficialFeed>>;
+
+const feedsSchema = v.record(
+  v.string(),
+  v.object({
+    dtype: v.string(),
+    shape: v.array(v.number()),
+    data: v.array(v.union([v.number(), v.pipe(v.boolean(), v.transform(Number))])),
+  }),
+);
+
+/** Feeds of a JSON file: `{ "input-0": { dtype, shape, data }, … }`. Throws an error that names the member that is wrong. */
+export function readFeeds(json: unknown): OfficialFeeds {
+  const result = v.safeParse(feedsSchema, json);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const where = cut(v.getDotPath(issue) ?? "the file");
+  throw new Error(`The feeds are { "name": { dtype, shape, data }, … }; ${where}: ${cut(issue.message, 120)}.`);
+}
 
 /** Converts a feed. Throws an error that names it when its numbers do not fill the shape or are outside int32. */
 export function loweredFeed(name: string, { dtype, shape, data }: OfficialFeed): HostTensor {
