@@ -4,9 +4,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onnxFile } from "../../../tests/support/onnxFile.ts";
 import { operatorCases } from "../../../tests/support/operatorCases.ts";
+import type { GoldenTensor } from "../../../tests/support/runLowered.ts";
 import { runCommand } from "../../harness/arguments.ts";
 import { projectRoot } from "../../setup.mjs";
-import { type GoldenTensor, ortMissing, runWithOrt } from "./ort.ts";
+import { type OrtTensor, ortMissing, runWithOrt } from "./ort.ts";
+
+const goldenOf = ({ dims, data }: OrtTensor): GoldenTensor => ({ shape: [...dims], data: Array.from(data, Number) });
 
 async function main() {
   const missing = ortMissing();
@@ -14,7 +17,8 @@ async function main() {
   const golden: Record<string, Record<string, GoldenTensor>> = {};
   for (const { title, model, feeds } of operatorCases) {
     try {
-      golden[title] = await runWithOrt(onnxFile(model), feeds);
+      const outputs = await runWithOrt(onnxFile(model), feeds);
+      golden[title] = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, goldenOf(tensor)]));
     } catch (error) {
       console.log(`${title}: ${error instanceof Error ? error.message : String(error)}`);
     }
