@@ -50,7 +50,7 @@ export interface OfficialSet {
   readonly evaluation: ForeignModel | null;
   readonly optimizer: ForeignModel | null;
   readonly parameters: readonly OfficialParameter[];
-  /** Inputs that a batch gives: user inputs and labels. */
+  /** Inputs that a batch gives, of the training and the eval model: user inputs and labels. */
   readonly feeds: readonly ForeignPort[];
   /** Name of the loss, the first output. */
   readonly loss: string;
@@ -88,7 +88,9 @@ export function openOfficial(files: OfficialFiles, checkpoint: OrtCheckpoint): O
     evaluation,
     optimizer,
     parameters,
-    feeds: training.inputs.filter(({ name }) => !known.has(name)),
+    feeds: [
+      ...new Map([...(evaluation?.inputs ?? []), ...training.inputs].map((port) => [port.name, port])).values(),
+    ].filter(({ name }) => !known.has(name)),
     loss: loss.name,
     unknown: [training, evaluation, optimizer].flatMap((model) => (model ? unknownOperators(model) : [])),
   };

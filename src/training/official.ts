@@ -12,6 +12,7 @@ import {
 import { correctionOf } from "../onnx/lower/optimizers.ts";
 import type { HostTensor, Runtime } from "../runtime/types.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { createRandom } from "../tensor/random.ts";
 import { bindTensors, perShape, prepareAll, scalarFeed, scalarOf } from "./feeds.ts";
 import { artifactFeeds, type OfficialFeeds } from "./officialFeeds.ts";
@@ -58,6 +59,17 @@ export function createOfficialProgram<B>({
     const own = artifactFeeds(artifact, feeds, new Set([...Object.keys(inputs), ...Object.keys(given)]));
     const session = await runtime.session(artifact);
     return session.run({ ...inputs, ...given, ...own }, outputs);
+  }
+
+  /** The shapes of the feeds. Throws an error that names a feed that no model of the set reads. */
+  function shapesOf(feeds: OfficialFeeds): FeedShapes {
+    const names = Object.keys(feeds);
+    const stray = names.find((name) => !set.feeds.some((port) => port.name === name));
+    if (stray !== undefined)
+      throw new Error(
+        `The models have no input ${cut(stray)}; they read ${cut(set.feeds.map(({ name }) => name).join(", "), 120)}.`,
+      );
+    return Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]));
   }
 
   function clearAccumulators(): void {
@@ -108,9 +120,6 @@ const counter = () => {
   let next = 0;
   return () => next++;
 };
-
-const shapesOf = (feeds: OfficialFeeds): FeedShapes =>
-  Object.fromEntries(Object.entries(feeds).map(([name, { shape }]) => [name, shape]));
 
 const lossOf = (model: OfficialSet["evaluation"], set: OfficialSet) => model?.outputs[0]?.name ?? set.loss;
 

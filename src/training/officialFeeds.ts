@@ -18,13 +18,16 @@ export interface OfficialFeed {
 
 export type OfficialFeeds = Readonly<Record<string, OfficialFeed>>;
 
-const feedsSchema = v.record(
-  v.string(),
-  v.object({
-    dtype: v.string(),
-    shape: v.array(v.number()),
-    data: v.array(v.union([v.number(), v.pipe(v.boolean(), v.transform(Number))])),
-  }),
+const feedsSchema = v.pipe(
+  v.custom<object>((json) => typeof json === "object" && json !== null && !Array.isArray(json), "it is no object"),
+  v.record(
+    v.string(),
+    v.object({
+      dtype: v.string(),
+      shape: v.array(v.number()),
+      data: v.array(v.union([v.number(), v.pipe(v.boolean(), v.transform(Number))])),
+    }),
+  ),
 );
 
 /** Feeds of a JSON file: `{ "input-0": { dtype, shape, data }, … }`. Throws an error that names the member that is wrong. */

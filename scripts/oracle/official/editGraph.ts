@@ -31,7 +31,7 @@ function widen(tensor: TensorProto): void {
       ? new Uint16Array(new Uint8Array(tensor.rawData).buffer)
       : Uint16Array.from(tensor.int32Data);
   tensor.int32Data = [];
-  tensor.rawData = new Uint8Array(float16ToFloat32(bits).buffer);
+  tensor.rawData = new Uint8Array(new Float32Array(float16ToFloat32(bits)).buffer);
 }
 
 function replaceNumber(tensor: TensorProto, from: number, to: number): void {
