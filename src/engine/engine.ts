@@ -202,7 +202,10 @@ export async function createEngine(
   const examine: EngineApi["examine"] = (request, signal) =>
     inTurn(request, signal, async (respondent) => {
       const { model } = respondent;
+      const { grader, sampling } = request;
       const exam = {
+        ...(grader && { grader }),
+        ...(sampling && { sampling, seed: sampling.seed }),
         questions: await texts.questions(model, request, request.questions, signal),
         texts: await texts.use(model, (service) => service.encodeTexts(request.modelHash, request.texts, signal)),
       };

@@ -73,10 +73,19 @@ export function createTextService(connect: () => Promise<DataApi>): TextService 
       const rendered = await prompts(model, settings, conversations, signal);
       const expected = questions.map((question) => question.expected);
       const counts = await use(model, (service) => service.countTokens(model.summary.hash, expected, signal));
-      return questions.map((question, index) => ({
-        expected: question.expected,
+      // The model writes what the template puts before an answer, so it is part of each choice.
+      const written = questions.map(({ choices = [] }, index) =>
+        choices.map((choice) => (rendered[index]?.answerBegins ?? "") + choice),
+      );
+      const flat = written.flat();
+      const tokens =
+        flat.length === 0 ? [] : await use(model, (service) => service.tokensOf(model.summary.hash, flat, signal));
+      return questions.map(({ expected: answer, grader, choices }, index) => ({
+        expected: answer,
         prompt: rendered[index] as Prompt,
         expectedTokens: counts[index] ?? 0,
+        ...(grader && { grader }),
+        ...(choices && { choices, choiceTokens: tokens.splice(0, choices.length) }),
       }));
     },
     templates: (model, trained, signal) => ({

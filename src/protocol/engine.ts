@@ -9,10 +9,11 @@ import type { HalfCount } from "../hub/half.ts";
 import type { Pushed } from "../hub/push.ts";
 import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
+import type { Grader } from "../run/grading/grader.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunExam, RunRecord } from "../run/record.ts";
-import type { ExamResult, VoteRecord, WholeExamResult } from "../run/results.ts";
+import type { ExamResult, ExamSampling, VoteRecord, WholeExamResult } from "../run/results.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
@@ -348,7 +349,15 @@ export interface StoredCheckpoint {
   readonly best: boolean;
 }
 
-export interface ExamineRequest extends Subject {
+/** How an exam's answers are drawn and judged. */
+export interface ExamSettings {
+  /** For questions without a grader of their own; by default exact match. */
+  readonly grader?: Grader;
+  /** Greedy by default. */
+  readonly sampling?: ExamSampling;
+}
+
+export interface ExamineRequest extends Subject, ExamSettings {
   readonly questions: readonly ExamQuestion[];
   /** General text, held out from training. */
   readonly texts: readonly string[];
@@ -365,7 +374,7 @@ export interface Examination {
 }
 
 /** Who takes which exam; its result is stored. */
-export interface ExamRequest extends Subject {
+export interface ExamRequest extends Subject, ExamSettings {
   readonly exam: Exam;
 }
 
@@ -480,7 +489,7 @@ export interface EngineApi {
   answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
   /** Texts that the base model writes from an empty beginning, each sampled with a seed of its own. The same request gives the same. */
   writeTexts(request: OwnTextRequest, signal?: AbortSignal): Promise<readonly string[]>;
-  /** Answers each question greedily in its own conversation, and measures the loss on the texts; also while a run trains. */
+  /** Answers each question in its own conversation, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /**
    * Examines and stores the result, under its run or under the base model. Refused for an exam of more than `mostQuestions`.
