@@ -29,6 +29,7 @@ import { methodOf, type Plan } from "./prepare.ts";
 import { createPushCalls } from "./push.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
+import { createRowLossCalls } from "./rowLosses.ts";
 import { createRunService } from "./runs.ts";
 import { startOf } from "./start.ts";
 import { createTextService } from "./textService.ts";
@@ -369,6 +370,16 @@ export async function createEngine(
     examine,
     ...createResultCalls(storage, examine),
     ...createPushCalls(emit),
+    ...createRowLossCalls({
+      storage,
+      library,
+      plan,
+      getRun,
+      device: async () => (await device()).runtime.report,
+      inTurn,
+      isTraining: () => active !== null,
+      emit,
+    }),
     ...createHandOverCalls({
       storage,
       library,

@@ -14,6 +14,7 @@ import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/met
 import type { Recipe } from "../run/recipe.ts";
 import type { RunExam, RunRecord } from "../run/record.ts";
 import type { ExamResult, ExamSampling, VoteRecord, WholeExamResult } from "../run/results.ts";
+import type { ExampleLosses } from "../run/rowLosses.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
@@ -509,6 +510,13 @@ export interface EngineApi {
   /** The stored votes on a run, in the order in which they were cast. */
   votesOf(runId: string): Promise<readonly VoteRecord[]>;
   deleteVotes(runId: string, ids: readonly string[]): Promise<void>;
+  /**
+   * The stored losses of a run's training rows under a checkpoint (null is the newest) and under its base model; null where they
+   * were not measured. Losses of a measurement that was stopped are NaN where they are missing.
+   */
+  rowLosses(runId: string, checkpoint: number | null): Promise<ExampleLosses | null>;
+  /** Measures what is missing of these losses, and stores it; also what was measured before `signal` stopped it. */
+  measureRowLosses(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<ExampleLosses>;
   /** The four artifacts of a run as `.onnx` files. */
   exportArtifacts(runId: string, signal?: AbortSignal): Promise<ExportedArtifacts>;
   /** The adapter of a LoRA run in PEFT's layout, from the checkpoint of a step; null is the newest. */
