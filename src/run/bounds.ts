@@ -2,15 +2,15 @@
 
 import { cut } from "../tensor/quote.ts";
 import { deviceFields } from "./deviceFields.ts";
+import { preferenceFields } from "./preferenceFields.ts";
 import type { Recipe } from "./recipe.ts";
 import { rowFields } from "./rowFields.ts";
 import type { Control, Fields } from "./setting.ts";
-import { stageFields } from "./stageFields.ts";
+import { mostStages, stageFields } from "./stageFields.ts";
 import { loraFields, trainFields } from "./trainFields.ts";
 
 /** Most characters of a text, for example of a template. */
 const longestText = 1e6;
-const mostStages = 100;
 const mostNames = 1000;
 
 /** The expected value of the control; null where the value is within its bounds. */
@@ -38,6 +38,7 @@ function expectedOf(control: Control, value: unknown): string | null {
       return fits ? null : `a list of 1 to ${mostNames} different names`;
     }
     case "choice":
+    case "list":
     case "switch":
       return null;
   }
@@ -69,7 +70,9 @@ export function recipeProblem(recipe: Recipe, sources: number): string | null {
   if (found) return found;
   for (const [index, stage] of stages.entries()) {
     const place = `recipe.stages.${index}`;
-    const inStage = problemIn(place, stageFields, stage);
+    const inStage =
+      problemIn(place, stageFields, stage) ??
+      (stage.preference && problemIn(`${place}.preference`, preferenceFields, stage.preference));
     if (inStage) return inStage;
     const seen = new Set<number>();
     for (const { source, lambda } of stage.sources ?? []) {

@@ -1,12 +1,13 @@
 /** The recipe: all choices of a run. Each field is declared once, in its part. */
 
 import * as v from "valibot";
+import { usualPreference } from "../batching/preference.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
 import { type DeviceSettings, deviceFields, deviceSettings } from "./deviceFields.ts";
 import { rowFields, rowSettings } from "./rowFields.ts";
 import { both, type Fields, initialOf, type Method, type Place, type Setting, schemaOf } from "./setting.ts";
 import type { Stage } from "./stage.ts";
-import { stageFields, stageSettings } from "./stageFields.ts";
+import { settingsOfStage, stageFields, stageSettings } from "./stageFields.ts";
 import {
   type LoraRecipe,
   loraFields,
@@ -46,17 +47,37 @@ const placed = [...rowSettings, ...loraSettings, ...stageSettings, ...deviceSett
 /** The settings of one group of the form. */
 export const settingsAt = (place: Place): Setting[] => placed.filter((setting) => setting.place === place);
 
-/** Every setting in the order of the form: a later one may depend on an earlier one. */
+/**
+ * Every setting of a recipe with one stage, in the order of the form: a later one may depend on an earlier one. In a recipe
+ * with several stages those of a stage do not apply, and `settingsOf` adds each stage's own.
+ */
 export const recipeSettings: readonly Setting[] = (
-  ["template", "data", "stages", "basic", "text stage", "adapter", "more"] as const
+  ["template", "stages", "data", "basic", "adapter", "more"] as const
 ).flatMap(settingsAt);
+
+const listSettings: Setting[][] = [];
+
+/** Every setting of a recipe with `count` stages or fewer, in the order of the form. */
+export function settingsFor(count: number): readonly Setting[] {
+  if (count < 2) return recipeSettings;
+  const stages = Array.from({ length: count }, (_, index) => {
+    listSettings[index] ??= settingsOfStage(index);
+    return listSettings[index];
+  });
+  return [...recipeSettings, ...stages.flat()];
+}
 
 /** The recipe with defaults for all settings that do not affect the budget. */
 export function budgetPart(recipe: Recipe): Recipe {
   const usual = defaultRecipe(recipe.method);
-  return recipeSettings
+  const part = recipeSettings
     .filter(({ affects }) => !affects.includes("budget"))
     .reduce((part, setting) => setting.with(part, setting.value(usual)), recipe);
+  // The defaults have no preferences: of these the loss alone counts.
+  const stages = part.stages.map(
+    (stage): Stage => ({ ...stage, preference: stage.preference && usualPreference[stage.preference.loss] }),
+  );
+  return { ...part, stages };
 }
 
 /** Distinct seeds for the parts of a run. */

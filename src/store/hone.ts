@@ -24,6 +24,7 @@ import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
+import { type StagesActions, stagesActions } from "./stages.ts";
 import { type StartingActions, startingActions } from "./starting.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
@@ -44,6 +45,7 @@ export interface Hone {
   readonly preview: PreviewActions;
   readonly report: ReportActions;
   readonly recipe: RecipeActions;
+  readonly stages: StagesActions;
   readonly runs: RunsActions;
   readonly budget: BudgetActions;
   readonly baseLoss: BaseLossActions;
@@ -77,6 +79,7 @@ export function createHone(client: EngineClient): Hone {
   const preview = previewActions(context);
   const report = reportActions(context);
   const recipe = recipeActions(context);
+  const stages = stagesActions(context);
   const runs = runsActions(context, engine.refresh, model.ensureOpen);
   const budget = budgetActions(context);
   const baseLoss = baseLossActions(context);
@@ -155,6 +158,7 @@ export function createHone(client: EngineClient): Hone {
     preview,
     report,
     recipe,
+    stages,
     runs,
     budget,
     baseLoss,

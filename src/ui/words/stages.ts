@@ -1,6 +1,5 @@
-/** Texts about runs in two stages: settings, position of a run, and figures of each stage. */
+/** Texts about runs in several stages: position of a run, and figures of each stage. */
 
-import type { TrainableKind } from "../../records/example.ts";
 import { type HeldOutSet, validationOf } from "../../run/heldOut.ts";
 import type { EvaluationMetrics } from "../../run/metrics.ts";
 import type { Objective } from "../../run/stage.ts";
@@ -15,13 +14,6 @@ const kinds: Readonly<Record<Objective, string>> = {
 };
 
 export const stagesWords = {
-  /** Before Start, where the data of a stage are missing. */
-  missing: (kind: TrainableKind) =>
-    kind === "text"
-      ? "There is no plain text among the chosen data, and a stage needs it. Choose a text under Data, or remove that stage."
-      : kind === "preference"
-        ? "There are no preferences among the chosen data, and a stage needs them. Choose rows with a chosen and a rejected answer under Data, or remove that stage."
-        : "There are no chats among the chosen data, and a stage needs them. Choose chats under Data, or remove that stage.",
   /** Position of a run: "Stage 1 of 2: text, step 12 of 40". */
   at: (stage: { index: number; count: number; objective: Objective; step: number; steps: number }) =>
     `Stage ${stage.index + 1} of ${stage.count}: ${kinds[stage.objective]}, step ${stage.step.toLocaleString("en")} of ${stage.steps.toLocaleString("en")}`,

@@ -1,6 +1,7 @@
 /** Declared options: defaults read back as themselves, bounds hold, doubts speak only outside the usual. */
 
 import { expect, test } from "vitest";
+import { usualPreference } from "../../../src/batching/preference.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { starterTemplate } from "../../../src/run/rowFields.ts";
 import { lastStage } from "../../../src/run/stage.ts";
@@ -30,7 +31,7 @@ test("every field of a recipe and its stages has an option, and no field has two
   const { objective: _objective, preference: _preference, sources: _sources, ...stage } = lastStage(recipe);
   const kept = [rest, lora, stage].flatMap((part) => Object.keys(part));
   // In an address `compute` is the provider, so the recipe's field has another name there.
-  const views = ["products", "customTemplate", "textEpochs", "textLearningRate"];
+  const views = ["products", "customTemplate", ...Object.keys(usualPreference.dpo)];
   expect(recipeOptions.map(({ field }) => field).toSorted()).toEqual([...kept, ...views].toSorted());
 });
 
