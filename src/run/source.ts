@@ -46,6 +46,8 @@ export interface SourceChoice {
 export interface WeightedSource extends SourceChoice {
   /** λ, > 0. */
   readonly lambda: number;
+  /** Whether it is the run's general text, which is not the task; absent where it is not. */
+  readonly general?: true;
 }
 
 /** A source without changes: all rows, with the detected mapping. */

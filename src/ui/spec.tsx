@@ -45,13 +45,14 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   const ready = useFacts((state) => state.engine.status === "ready");
 
   const linears = details !== null && details.hash === model?.hash ? details.linears : undefined;
+  const general = useMemo(() => chosen.flatMap((source, index) => (source.general ? [index] : [])), [chosen]);
   const read = useMemo(
-    () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears),
-    [method, entries, model, tokenizerModel, suggested, linears],
+    () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears, general),
+    [method, entries, model, tokenizerModel, suggested, linears, general],
   );
   const fixed = useMemo(() => (start ? withStart(read, start.recipe) : read), [read, start]);
   const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
-  const recipe = useMemo(() => withLambdas(fixed.recipe, lambdas), [fixed, lambdas]);
+  const recipe = useMemo(() => withLambdas(fixed.recipe, lambdas, general), [fixed, lambdas, general]);
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],

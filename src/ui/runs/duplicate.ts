@@ -1,5 +1,6 @@
 /** Duplicates a run: puts its settings, rows and model into the form. */
 
+import { generalSourcesOf } from "../../run/forgetting.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { choiceOf } from "../../run/source.ts";
 import { lambdasOf, lastStage } from "../../run/stage.ts";
@@ -27,8 +28,13 @@ export function duplicate(hone: Hone, run: RunRecord): string[] {
     const before = saved[hash] ?? [];
     return before.length > 0 && JSON.stringify(before) !== JSON.stringify(edits);
   });
+  const general = generalSourcesOf(run.recipe);
   hone.data.chooseThese(
-    there.map((source) => ({ ...choiceOf(source), lambda: lambdas[run.sources.indexOf(source)] ?? 1 })),
+    there.map((source) => {
+      const place = run.sources.indexOf(source);
+      const lambda = lambdas[place] ?? 1;
+      return { ...choiceOf(source), lambda, ...(general.includes(place) && { general: true }) };
+    }),
   );
   const gone = run.sources.filter((source) => !there.includes(source));
   const { start } = run;
