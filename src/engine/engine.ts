@@ -38,7 +38,7 @@ import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
 
 /** Whose weights answer. */
-type AnswerSource = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
+type SubjectWeights = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
 
 interface Device {
   readonly runtime: Runtime;
@@ -69,7 +69,7 @@ export async function createEngine(
   const controls = new Set<ControlSwitch>();
   /** Calls that answer run one at a time, because they share the tuned weights. */
   const answering = new Mutex();
-  let subjectInTurn: AnswerSource | null = null;
+  let subjectInTurn: SubjectWeights | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
   const plan = createPlanning(texts);
@@ -145,7 +145,7 @@ export async function createEngine(
 
   /** Does `work` with the subject's weights, after the calls before it; adds the checkpoint's step and the seconds. */
   function inTurn<T>(
-    subject: AnswerSource,
+    subject: SubjectWeights,
     signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {

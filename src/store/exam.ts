@@ -6,11 +6,13 @@ import { comparisonKey, type ExamResult, type WholeExamResult } from "../run/res
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import { fetchSample } from "./samples.ts";
-import { demoExam } from "./seedling.ts";
-import { type ExamChoice, type ExamFacts, type ExamOwner, toFailure } from "./state.ts";
+import { demoData, demoExam } from "./seedling.ts";
+import { type ExamChoice, type ExamFacts, type ExamOwner, type HoneState, toFailure } from "./state.ts";
 
 export interface ExamActions {
   choose(choice: ExamChoice): void;
+  /** The exam that a run takes during training: the chosen one, or the page's own where its data are chosen; null is none. */
+  present(): Promise<Exam | null>;
   /** Reads an exam from one or several files and selects it. */
   open(files: readonly File[]): Promise<void>;
   /**
@@ -39,6 +41,14 @@ export function baseResultFor(
   const key = comparisonKey({ ...subject, exam: { hash: examHash } });
   const found = stored?.exams.filter((result) => result.runId === null && comparisonKey(result) === key) ?? [];
   return found.find(({ fromFile }) => !fromFile) ?? found[0] ?? null;
+}
+
+/** The exam of the next run; null where none is chosen and the data are not the page's own. */
+export function presentExam({ exam, data }: Pick<HoneState, "exam" | "data">): ExamChoice | null {
+  if (exam.choice) return exam.choice;
+  const isDemo = ({ hash }: { readonly hash: string }) =>
+    data.list.some((source) => source.hash === hash && source.name === demoData);
+  return data.chosen.some(isDemo) ? "demo" : null;
 }
 
 export function examActions(context: Context, model: ModelActions): ExamActions {
@@ -130,6 +140,10 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
   };
 
   return {
+    async present() {
+      const choice = presentExam(store.getState());
+      return choice && read(choice, new AbortController().signal);
+    },
     choose: (choice) => change({ choice, failure: null }),
     open: (files) =>
       alone(async (signal) => change({ own: await client.data.exam(files, signal), choice: "own", failure: null })),

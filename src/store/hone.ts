@@ -14,6 +14,7 @@ import { type DataActions, dataActions } from "./data.ts";
 import { type EditActions, editActions } from "./edits.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
+import { type GeneralActions, generalActions } from "./general.ts";
 import { createHeads, type Heads } from "./heads.ts";
 import { type ModelActions, modelActions } from "./model.ts";
 import { type NoticeActions, noticeActions } from "./notice.ts";
@@ -53,6 +54,7 @@ export interface Hone {
   readonly watching: WatchingActions;
   readonly notice: NoticeActions;
   readonly starting: StartingActions;
+  readonly general: GeneralActions;
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
@@ -87,12 +89,13 @@ export function createHone(client: EngineClient): Hone {
   const baseLoss = baseLossActions(context);
   const watching = watchingActions(context);
   const notice = noticeActions(context);
-  const training = trainingActions(context, model, runs, engine.refresh);
+  const training = trainingActions(context, model, runs, engine.refresh, () => exam.present());
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
   const vote = voteActions(context);
   const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
+  const general = generalActions(context, data, model);
   const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
   const update = updateActions(context);
@@ -169,6 +172,7 @@ export function createHone(client: EngineClient): Hone {
     notice,
     training,
     starting,
+    general,
     compare,
     exam,
     vote,

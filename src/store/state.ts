@@ -204,6 +204,12 @@ export interface RunsFacts {
   readonly persistenceRequested: boolean;
 }
 
+export interface GeneralFacts {
+  /** Whether general text is being read from a file, or written by the model. */
+  readonly busy: "reading" | "writing" | null;
+  readonly failure: Failure | null;
+}
+
 export interface StartingFacts {
   /** The run whose newest weights the next run starts from; null is the base model. */
   readonly runId: string | null;
@@ -378,6 +384,7 @@ export interface HoneState {
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
   readonly starting: StartingFacts;
+  readonly general: GeneralFacts;
   readonly budget: BudgetFacts;
   readonly baseLoss: BaseLossFacts;
   readonly watching: WatchingFacts;
@@ -435,6 +442,7 @@ export const initialState: HoneState = {
     persistenceRequested: false,
   },
   starting: { runId: null },
+  general: { busy: null, failure: null },
   budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
   baseLoss: { results: {}, measuring: null, failure: null, failedKey: null },
   watching: { prompt: "", row: "", source: null },

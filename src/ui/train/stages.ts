@@ -5,16 +5,16 @@ import type { TrainableKind } from "../../records/example.ts";
 import type { SourceSummary } from "../../records/source.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunStage } from "../../run/record.ts";
-import type { SourceChoice } from "../../run/source.ts";
+import type { WeightedSource } from "../../run/source.ts";
 import { learns, type Objective, type Stage } from "../../run/stage.ts";
 
 /**
- * Whether the chosen data have plain text and chats. Without a report the format decides; a file of mixed formats
+ * Whether the chosen data, without general text, have plain text and chats. Without a report the format decides; a file of mixed formats
  * counts as both.
  */
 export function kindsOf(
   sources: readonly Pick<SourceSummary, "hash" | "detection">[],
-  chosen: readonly Pick<SourceChoice, "hash" | "mapping">[],
+  chosen: readonly Pick<WeightedSource, "hash" | "mapping" | "general">[],
   report: Pick<DataReport, "sources" | "findings"> | null,
 ): Readonly<Record<TrainableKind, boolean>> {
   if (report) {
@@ -23,9 +23,10 @@ export function kindsOf(
     const preference = some("preference") || report.findings.some(({ kind }) => kind === "preference");
     return { text: some("text"), chat: some("chat"), preference };
   }
-  const mappings = sources.map(
-    ({ hash, detection }) => chosen.find((choice) => choice.hash === hash)?.mapping ?? detection.mapping,
-  );
+  const mappings = sources.flatMap(({ hash, detection }) => {
+    const choice = chosen.find((source) => source.hash === hash);
+    return choice?.general ? [] : [choice?.mapping ?? detection.mapping];
+  });
   const isText = ({ format, columns }: (typeof mappings)[number]) =>
     format === "text" || (format === "columns" && columns.text !== undefined && columns.messages === undefined);
   const mixed = mappings.some(({ format }) => format === "mixed");
