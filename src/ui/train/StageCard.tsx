@@ -124,7 +124,7 @@ export function StageCard({ index, stage, count, report, onMove, onDuplicate, on
         </Button>
         <ConfirmButton
           label={words.remove}
-          name={words.stage(index)}
+          name={words.stage(index).toLowerCase()}
           question={words.removeQuestion}
           confirm={words.remove}
           onConfirm={onRemove}
