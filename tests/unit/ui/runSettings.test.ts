@@ -48,7 +48,7 @@ describe("a run in three stages", () => {
       "Schedule in stage 1: Linear",
       "Learning rate in stage 2: 0.001",
       "Optimizer steps in stage 2: 7",
-      "Preference loss in stage 3: SimPO: pairs, mean per token",
+      "Preference loss in stage 3: SimPO",
       "Target margin in stage 3: 0.5",
     ]);
   });
