@@ -20,7 +20,7 @@ export const stagesWords = {
     kind === "text"
       ? "There is no plain text among the chosen data, and a stage needs it. Choose a text under Data, or remove that stage."
       : kind === "preference"
-        ? "There are no preferences among the chosen data, and a stage needs them. Choose rows with a chosen and a rejected answer under Data, or remove that stage."
+        ? "There are no preferences among the chosen data, and a stage needs them. Choose rows with chosen or rejected answers under Data, or remove that stage."
         : "There are no chats among the chosen data, and a stage needs them. Choose chats under Data, or remove that stage.",
   /** Position of a run: "Stage 1 of 2: text, step 12 of 40". */
   at: (stage: { index: number; count: number; objective: Objective; step: number; steps: number }) =>
