@@ -282,6 +282,8 @@ export interface DataApi {
   prompts(settings: PromptSettings, conversations: readonly Conversation[], signal?: AbortSignal): Promise<Prompt[]>;
   /** Token counts of texts, without BOS and EOS. For the engine. */
   countTokens(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<number[]>;
+  /** Token ids of texts by themselves, without BOS and EOS. For the engine. */
+  tokensOf(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
   /** Token ids of texts, rendered as plain text for training. For the engine. */
   encodeTexts(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
   /** See `expressTemplate`. For exports. */

@@ -221,8 +221,8 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice" | "unused-co
       severity: "hint",
       excludable: false,
       says: (s) => `ha${s ? "s" : "ve"} chosen or rejected answers`,
-      detail: () =>
-        "No stage of this recipe trains on preferences. Add one under Train, or the run leaves these rows out.",
+      detail: () => "No stage of this recipe trains on preferences. Add one, or the run leaves these rows out.",
+      remedy: () => "preference-stage",
     },
     "equal-answers": {
       severity: "warning",

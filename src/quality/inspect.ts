@@ -34,6 +34,8 @@ export interface InspectorOptions {
     readonly lambda: number;
     /** Columns to which the mapping gives no role. */
     readonly unusedColumns?: readonly string[];
+    /** Whether it is general text, which is not the task. */
+    readonly general?: boolean;
   }[];
   readonly mixture: MixtureMode;
   /** Longest sequence in tokens. */

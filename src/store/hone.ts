@@ -25,6 +25,7 @@ import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { type SampledActions, sampledActions } from "./sampled.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
+import { type StagesActions, stagesActions } from "./stages.ts";
 import { type StartingActions, startingActions } from "./starting.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
@@ -45,6 +46,7 @@ export interface Hone {
   readonly preview: PreviewActions;
   readonly report: ReportActions;
   readonly recipe: RecipeActions;
+  readonly stages: StagesActions;
   readonly runs: RunsActions;
   readonly budget: BudgetActions;
   readonly baseLoss: BaseLossActions;
@@ -79,6 +81,7 @@ export function createHone(client: EngineClient): Hone {
   const preview = previewActions(context);
   const report = reportActions(context);
   const recipe = recipeActions(context);
+  const stages = stagesActions(context);
   const runs = runsActions(context, engine.refresh, model.ensureOpen);
   const budget = budgetActions(context);
   const baseLoss = baseLossActions(context);
@@ -158,6 +161,7 @@ export function createHone(client: EngineClient): Hone {
     preview,
     report,
     recipe,
+    stages,
     runs,
     budget,
     baseLoss,

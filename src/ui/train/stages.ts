@@ -8,6 +8,11 @@ import type { RunStage } from "../../run/record.ts";
 import type { SourceChoice } from "../../run/source.ts";
 import { learns, type Objective, type Stage } from "../../run/stage.ts";
 
+const mappingsOf = (
+  sources: readonly Pick<SourceSummary, "hash" | "detection">[],
+  chosen: readonly Pick<SourceChoice, "hash" | "mapping">[],
+) => sources.map(({ hash, detection }) => chosen.find((choice) => choice.hash === hash)?.mapping ?? detection.mapping);
+
 /**
  * Whether the chosen data have plain text and chats. Without a report the format decides; a file of mixed formats
  * counts as both.
@@ -23,18 +28,28 @@ export function kindsOf(
     const preference = some("preference") || report.findings.some(({ kind }) => kind === "preference");
     return { text: some("text"), chat: some("chat"), preference };
   }
-  const mappings = sources.map(
-    ({ hash, detection }) => chosen.find((choice) => choice.hash === hash)?.mapping ?? detection.mapping,
-  );
+  const mappings = mappingsOf(sources, chosen);
   const isText = ({ format, columns }: (typeof mappings)[number]) =>
     format === "text" || (format === "columns" && columns.text !== undefined && columns.messages === undefined);
   const mixed = mappings.some(({ format }) => format === "mixed");
-  const isPreference = ({ format }: (typeof mappings)[number]) => format === "preference";
+  const isPreference = ({ format, columns }: (typeof mappings)[number]) =>
+    format === "preference" || [columns.label, columns.chosen, columns.rejected].some((column) => column !== undefined);
   return {
     text: mixed || mappings.some(isText),
     chat: mixed || mappings.some((mapping) => !isText(mapping) && !isPreference(mapping)),
     preference: mixed || mappings.some((mapping) => isPreference(mapping) || mapping.format === "oasst"),
   };
+}
+
+/** Whether all preferences of the chosen data are single answers with a label, which only KTO can use. */
+export function onlyLabelled(
+  sources: readonly Pick<SourceSummary, "hash" | "detection">[],
+  chosen: readonly Pick<SourceChoice, "hash" | "mapping">[],
+): boolean {
+  const mappings = mappingsOf(sources, chosen);
+  const compares = ({ format, columns }: (typeof mappings)[number]) =>
+    ["preference", "oasst", "mixed"].includes(format) || columns.chosen !== undefined;
+  return mappings.some(({ columns }) => columns.label !== undefined) && !mappings.some(compares);
 }
 
 /** The kind of data that a stage needs and the choice lacks; null where nothing is missing. */
@@ -45,6 +60,15 @@ export function missingKind(
   const needed = stages.map(({ objective }) => objective).filter((objective) => objective !== "mixed");
   return needed.find((kind) => !kinds[kind]) ?? null;
 }
+
+/** The kinds of chosen data that no stage trains on. */
+export const unusedKinds = (
+  { stages }: Pick<Recipe, "stages">,
+  kinds: Readonly<Record<TrainableKind, boolean>>,
+): TrainableKind[] =>
+  (["text", "chat", "preference"] as const).filter(
+    (kind) => kinds[kind] && !stages.some(({ objective }) => learns(objective, kind)),
+  );
 
 /** Training rows of a stage, from the report. */
 export function rowsOf({ objective }: Pick<Stage, "objective">, { sources }: Pick<DataReport, "sources">): number {

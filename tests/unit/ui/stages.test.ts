@@ -4,9 +4,18 @@ import { describe, expect, test } from "vitest";
 import type { DataReport } from "../../../src/quality/report.ts";
 import type { ColumnRole, FormatName } from "../../../src/records/formats/mapping.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { withObjectives } from "../../../src/run/stage.ts";
 import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
-import { recipeOptions } from "../../../src/ui/train/options.ts";
-import { boundariesOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
+import { optionsFor } from "../../../src/ui/train/options.ts";
+import {
+  boundariesOf,
+  kindsOf,
+  missingKind,
+  onlyLabelled,
+  stageAt,
+  stepsOfStages,
+  unusedKinds,
+} from "../../../src/ui/train/stages.ts";
 import { stagesWords } from "../../../src/ui/words/stages.ts";
 import { recipeWith } from "../../support/recipe.ts";
 
@@ -84,6 +93,17 @@ describe("the kinds among the chosen data", () => {
     expect(kindsOf(sources, chosen, ofKinds([3, 2]))).toEqual({ text: true, chat: true, preference: false });
   });
 
+  test("answers with a label are preferences; alone they need KTO", () => {
+    const labelled = ["trl", { prompt: "p", response: "c", label: "label" }] as const;
+    const kinds = kindsOf(read(labelled), [], null);
+    expect(kinds).toEqual({ text: false, chat: false, preference: true });
+    expect(onlyLabelled(read(labelled, ["alpaca", {}]), [])).toBe(true);
+    expect(onlyLabelled(read(labelled, ["preference", {}]), [])).toBe(false);
+    expect(onlyLabelled(read(["alpaca", {}]), [])).toBe(false);
+    const unlabelled = [{ hash: "0", mapping: { format: "trl" as const, columns: { prompt: "p", response: "c" } } }];
+    expect(onlyLabelled(read(labelled), unlabelled)).toBe(false);
+  });
+
   test("one that is missing matters in two stages only", () => {
     expect(missingKind(recipe, { text: true, chat: true, preference: false })).toBeNull();
     expect(missingKind(recipe, { text: false, chat: true, preference: false })).toBe("text");
@@ -121,10 +141,18 @@ test("repeats are counted by the stage's own passes", () => {
 });
 
 test.each([
-  ["textEpochs", "9", /overfits/],
-  ["textLearningRate", "1e-3", /forget/],
+  ["stage1.epochs", "9", /overfits/],
+  ["stage1.learningRate", "1e-3", /forget/],
+  ["stage2.epochs", "9", /overfit: watch/],
 ])("%s at %s is doubted", (field, text, reason) => {
-  const option = recipeOptions.find((candidate) => candidate.field === field);
+  const option = optionsFor([], 2).find((candidate) => candidate.field === field);
   const reading = option?.read(recipe, text);
   expect(reading && "settings" in reading ? option?.doubt(reading.settings) : null).toMatch(reason);
+});
+
+test("a kind of data that no stage trains on is named", () => {
+  const all = { text: true, chat: true, preference: true };
+  expect(unusedKinds(defaultRecipe("lora"), all)).toEqual(["preference"]);
+  expect(unusedKinds(recipe, { ...all, preference: false })).toEqual([]);
+  expect(unusedKinds(withObjectives(recipe, ["preference"]), all)).toEqual(["text", "chat"]);
 });
