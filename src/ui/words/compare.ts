@@ -272,7 +272,7 @@ export const useVotesWords = {
 export const sampledWords = {
   title: "Vote on sampled answers",
   about:
-    "One model writes two answers to each prompt, with two seeds. Your votes on them are preferences about its own answers, which DPO and KTO learn from best.",
+    "One model writes two answers to each prompt, with two seeds. Your votes on them become rows for a stage of preferences. They stay in this browser.",
   prompts: "Prompts, one per line",
   fill: (prompts: number) => `Take ${prompts} from the data`,
   model: "Model that answers",
