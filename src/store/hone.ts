@@ -22,6 +22,7 @@ import { type PreviewActions, previewActions } from "./preview.ts";
 import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
+import { type RowLossActions, rowLossActions } from "./rowLosses.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
 import { type StartingActions, startingActions } from "./starting.ts";
@@ -53,6 +54,7 @@ export interface Hone {
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
+  readonly rowLosses: RowLossActions;
   readonly vote: VoteActions;
   readonly welcome: WelcomeActions;
   readonly update: UpdateActions;
@@ -85,6 +87,7 @@ export function createHone(client: EngineClient): Hone {
   const training = trainingActions(context, model, runs, engine.refresh);
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
+  const rowLosses = rowLossActions(context, model);
   const vote = voteActions(context);
   const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
@@ -164,6 +167,7 @@ export function createHone(client: EngineClient): Hone {
     starting,
     compare,
     exam,
+    rowLosses,
     vote,
     welcome,
     update,

@@ -20,6 +20,7 @@ import { useAutoCheck } from "./report/useAutoCheck.ts";
 import { RunsPanel } from "./runs/RunsPanel.tsx";
 import { ColorScheme } from "./shell/ColorScheme.tsx";
 import { ErrorBoundary } from "./shell/ErrorBoundary.tsx";
+import { later } from "./shell/later.tsx";
 import { Screen } from "./shell/Screen.tsx";
 import { ThemeVariables } from "./shell/ThemeVariables.tsx";
 import { UpdateNote } from "./shell/UpdateNote.tsx";
@@ -35,6 +36,8 @@ import { railWords } from "./words/rail.ts";
 const { parts } = railWords;
 
 type Part = readonly [name: string, part: ComponentType];
+
+const RowLossPanel = later("compare", async () => (await import("./rowLosses/RowLossPanel.tsx")).RowLossPanel);
 
 /** The parts of each screen from top to bottom. Of two columns, the left one has settings and the right one results. */
 const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = [
@@ -58,7 +61,15 @@ const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = 
     ],
   ],
   ["train", [[[parts.recipe, RecipePanel]], [[parts.training, TrainingPanel]]]],
-  ["compare", [[[parts.compare, ComparePanel]]]],
+  [
+    "compare",
+    [
+      [
+        [parts.compare, ComparePanel],
+        [parts.rowLosses, RowLossPanel],
+      ],
+    ],
+  ],
   ["take-away", [[[parts.takeAway, TakeAwayPanel]]]],
   ["runs", [[[parts.runs, RunsPanel]]]],
   ["machine", [[[parts.engine, EngineStatus]]]],

@@ -67,6 +67,7 @@ export const railWords = {
     recipe: "Recipe",
     training: "Training",
     compare: "Compare",
+    rowLosses: "Rows by loss",
     takeAway: "Take away",
     runs: "Runs",
     engine: "Engine",
