@@ -3,12 +3,14 @@
 import type { ArtifactFile } from "../export/artifacts.ts";
 import type { GeneratedAnswer, ReadPrompt, ShownToken } from "../generation/answer.ts";
 import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
+import type { MadeOutcome, MakeSettings } from "../generation/make/make.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
 import type { FloatDType } from "../hub/elements.ts";
 import type { HalfCount } from "../hub/half.ts";
 import type { Pushed } from "../hub/push.ts";
 import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
+import type { DocumentPassage, Example } from "../run/made.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -354,6 +356,14 @@ export interface Examination {
   readonly seconds: number;
 }
 
+/** Rows to make: the teacher, what it makes them from, and how. */
+export interface MakeRequest extends Subject {
+  readonly from:
+    | { readonly kind: "examples"; readonly examples: readonly Example[]; readonly attempts: number }
+    | { readonly kind: "documents"; readonly passages: readonly DocumentPassage[]; readonly perPassage: number };
+  readonly settings: MakeSettings;
+}
+
 /** Who takes which exam; its result is stored. */
 export interface ExamRequest extends Subject {
   readonly exam: Exam;
@@ -468,6 +478,8 @@ export interface EngineApi {
   /** The checkpoints of a run in this browser, newest first. */
   checkpointsOf(runId: string): Promise<readonly StoredCheckpoint[]>;
   answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
+  /** Makes rows and stores none: each kept row, and each dropped text with its reason, comes as a `made` event. */
+  makeRows(request: MakeRequest, signal?: AbortSignal): Promise<void>;
   /** Answers each question greedily in its own conversation, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /**
@@ -560,4 +572,6 @@ export type EngineEvent =
   | { readonly type: "token"; readonly requestId: string; readonly text: string }
   /** Rows left out of a run, with the reason. */
   | { readonly type: "dropped"; readonly runId: string; readonly problems: readonly RowProblem[] }
+  /** A row that `makeRows` made, or a text that it dropped. */
+  | { readonly type: "made"; readonly outcome: MadeOutcome }
   | { readonly type: "deviceLost"; readonly message: string };

@@ -15,6 +15,7 @@ import { type EditActions, editActions } from "./edits.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
 import { createHeads, type Heads } from "./heads.ts";
+import { type MakeActions, makeActions } from "./make.ts";
 import { type ModelActions, modelActions } from "./model.ts";
 import { type NoticeActions, noticeActions } from "./notice.ts";
 import { othersActions } from "./others.ts";
@@ -55,6 +56,7 @@ export interface Hone {
   readonly compare: CompareActions;
   readonly exam: ExamActions;
   readonly rowLosses: RowLossActions;
+  readonly make: MakeActions;
   readonly vote: VoteActions;
   readonly welcome: WelcomeActions;
   readonly update: UpdateActions;
@@ -88,6 +90,7 @@ export function createHone(client: EngineClient): Hone {
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
   const rowLosses = rowLossActions(context, model);
+  const make = makeActions(context, model, data);
   const vote = voteActions(context);
   const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
@@ -135,6 +138,8 @@ export function createHone(client: EngineClient): Hone {
         return;
       case "token":
         return compare.hear(event.requestId, event.text);
+      case "made":
+        return make.hear(event.outcome);
       case "dropped":
         return patch(context, "training", { dropped: event.problems });
       case "deviceLost":
@@ -168,6 +173,7 @@ export function createHone(client: EngineClient): Hone {
     compare,
     exam,
     rowLosses,
+    make,
     vote,
     welcome,
     update,

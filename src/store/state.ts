@@ -24,6 +24,7 @@ import type { ExampleLosses } from "../run/rowLosses.ts";
 import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
+import { type MakeFacts, noMade } from "./makeFacts.ts";
 import type { VoteFacts } from "./vote.ts";
 
 /** An error as the page shows it. */
@@ -397,6 +398,7 @@ export interface HoneState {
   readonly compare: CompareFacts;
   readonly exam: ExamFacts;
   readonly rowLosses: RowLossFacts;
+  readonly make: MakeFacts;
   readonly vote: VoteFacts;
 }
 
@@ -475,5 +477,6 @@ export const initialState: HoneState = {
   },
   exam: { choice: null, demo: null, own: null, phase: "idle", results: null, stored: null, failure: null },
   rowLosses: { of: null, losses: null, texts: [], measuring: false, failure: null },
+  make: noMade,
   vote: { round: null, stored: null, failure: null },
 };

@@ -38,6 +38,7 @@ const { parts } = railWords;
 type Part = readonly [name: string, part: ComponentType];
 
 const RowLossPanel = later("compare", async () => (await import("./rowLosses/RowLossPanel.tsx")).RowLossPanel);
+const MakePanel = later("data", async () => (await import("./make/MakePanel.tsx")).MakePanel);
 
 /** The parts of each screen from top to bottom. Of two columns, the left one has settings and the right one results. */
 const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = [
@@ -48,6 +49,7 @@ const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = 
       [
         [parts.data, DataPanel],
         [parts.report, ReportPanel],
+        [parts.make, MakePanel],
       ],
     ],
   ],

@@ -4,36 +4,37 @@
  */
 
 import type { Passage } from "../../records/documents/passages.ts";
+import type { DocumentPassage, Example, MadeRow } from "../../run/made.ts";
 import { createRandom } from "../../tensor/random.ts";
-import { answerProblem, type DropReason, type Grader, graderOf, questionProblem, tidied, type Written } from "./filters.ts";
+import {
+  answerProblem,
+  type DropReason,
+  type Grader,
+  graderOf,
+  questionProblem,
+  tidied,
+  type Written,
+} from "./filters.ts";
 import { wordsOf } from "./rougeL.ts";
+import { samplingOf, type TeacherSampling } from "./teacher.ts";
 
-/** Answers a user's message; equal seeds give equal answers. Rejects with the signal's reason. */
-export type Teacher = (message: string, seed: number) => Promise<Written>;
-
-export interface Example {
-  readonly instruction: string;
-  readonly output: string;
-}
-
-export interface DocumentPassage extends Passage {
-  readonly document: string;
-}
-
-export interface MadeRow extends Example {
-  /** The passage that it was made from; null where it was made from examples. */
-  readonly source: DocumentPassage | null;
-  /** The message to which the teacher wrote the question. */
-  readonly prompt: string;
-}
+/** Answers a user's message, drawn as `sampling` says. Rejects with the signal's reason. */
+export type Teacher = (message: string, sampling: TeacherSampling) => Promise<Written>;
 
 export type MadeOutcome =
   | { readonly kind: "kept"; readonly row: MadeRow }
   /** `part`: what was dropped; `text` is its last draw. */
-  | { readonly kind: "dropped"; readonly part: "question" | "answer"; readonly reason: DropReason; readonly text: string };
+  | {
+      readonly kind: "dropped";
+      readonly part: "question" | "answer";
+      readonly reason: DropReason;
+      readonly text: string;
+    };
 
 export interface MakeSettings {
   readonly seed: number;
+  /** Of questions, and of every draw of an answer but the first. */
+  readonly temperature: number;
   /** Most draws of an answer. */
   readonly samples: number;
   readonly grader: Grader;
@@ -59,16 +60,24 @@ interface Work extends MakeSettings {
 }
 
 /** One question with its answer. */
-async function makeOne(work: Work, prompt: string, source: DocumentPassage | null, attempt: number): Promise<MadeOutcome> {
-  const { teacher, known, grade, samples } = work;
+async function makeOne(
+  work: Work,
+  prompt: string,
+  source: DocumentPassage | null,
+  attempt: number,
+): Promise<MadeOutcome> {
+  const { teacher, known, grade, samples, temperature } = work;
   const seed = work.seed * 1_000_003 + attempt * 101;
-  const written = await teacher(prompt, seed);
+  const written = await teacher(prompt, samplingOf("question", 0, seed, temperature));
   const question = { ...written, text: tidied(written.text, "question") };
   const problem = questionProblem(question, known);
   if (problem) return { kind: "dropped", part: "question", reason: problem, text: question.text };
   let last: { readonly reason: DropReason; readonly text: string } = { reason: "empty", text: "" };
   for (let draw = 0; draw < samples; draw++) {
-    const drawn = await teacher(answerPrompt(question.text, source), seed + 1 + draw);
+    const drawn = await teacher(
+      answerPrompt(question.text, source),
+      samplingOf("answer", draw, seed + 1 + draw, temperature),
+    );
     const answer = { ...drawn, text: tidied(drawn.text, "answer") };
     const reason = answerProblem(answer, question.text, source?.text ?? null, grade);
     if (reason === null) {
@@ -116,20 +125,3 @@ export async function* makeFromPassages(
     for (let i = 0; i < perPassage; i++) yield await makeOne(work, passagePrompt(passage), passage, attempt++);
   }
 }
-
-/** Who made rows. */
-export interface Maker {
-  readonly model: string;
-  readonly modelHash: string;
-  /** The run whose weights the teacher had; null is the base model. */
-  readonly run: string | null;
-  readonly at: string;
-}
-
-/** The row as JSON, marked as made: the mark and the passage are columns that training does not read. */
-export const madeRowJson = ({ instruction, output, source, prompt }: MadeRow, { model, modelHash, run, at }: Maker) => ({
-  instruction,
-  output,
-  ...(source && { passage: source.text, document: source.document, page: source.page }),
-  made: { model, model_hash: modelHash, run, prompt, at },
-});

@@ -2,7 +2,8 @@
 
 /** Lower-case words of letters and digits; a character of a script without spaces is a word. */
 export const wordsOf = (text: string): string[] =>
-  text.toLowerCase().match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{N}]+/gu) ?? [];
+  text.toLowerCase().match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{N}]+/gu) ??
+  [];
 
 /** 2·LCS / (|a| + |b|) in [0, 1]; 0 where one has no words. */
 export function rougeL(a: readonly string[], b: readonly string[]): number {

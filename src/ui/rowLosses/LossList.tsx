@@ -121,7 +121,7 @@ export function LossList({ run, rows, texts }: LossListProps) {
         <Text size="sm" role="status">
           {words.shown(listed.length, rows.length)}
         </Text>
-        {left.length > 0 && left.length < rows.length && left.some(isThere) && (
+        {left.length > 0 && listed.length < rows.length && left.some(isThere) && (
           <Button size="compact-sm" variant="default" onClick={() => exclude(left)}>
             {words.excludeShown(left.length)}
           </Button>

@@ -62,6 +62,7 @@ export const railWords = {
     model: "Model",
     data: "Data",
     report: "Quality report",
+    make: "Make rows",
     template: "Template and mask",
     preview: "Preview",
     recipe: "Recipe",

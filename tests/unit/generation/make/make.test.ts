@@ -4,12 +4,12 @@ import { expect, test } from "vitest";
 import { answerProblem, graderOf, questionProblem, tidied } from "../../../../src/generation/make/filters.ts";
 import {
   type MadeOutcome,
-  madeRowJson,
   makeFromExamples,
   makeFromPassages,
   type Teacher,
 } from "../../../../src/generation/make/make.ts";
 import { rougeL, wordsOf } from "../../../../src/generation/make/rougeL.ts";
+import { madeRowJson } from "../../../../src/run/made.ts";
 
 const rouge = (a: string, b: string) => rougeL(wordsOf(a), wordsOf(b));
 
@@ -84,7 +84,13 @@ test("from examples: kept rows join the examples, a twin is dropped, an answer i
     return stop(message.includes("sings") || draw === 1 ? "no idea at all" : "It is known.");
   };
   const examples = [{ instruction: "Which animal barks?", output: "A dog barks." }];
-  const settings = { seed: 1, samples: 2, grader: { kind: "contains", text: "known" }, attempts: 4 } as const;
+  const settings = {
+    seed: 1,
+    temperature: 1,
+    samples: 2,
+    grader: { kind: "contains", text: "known" },
+    attempts: 4,
+  } as const;
   const outcomes = await all(makeFromExamples(examples, teacher, settings));
   expect(outcomes.map((outcome) => (outcome.kind === "kept" ? outcome.row.instruction : outcome.reason))).toEqual([
     "What does an owl eat?",
@@ -100,7 +106,7 @@ test("from passages: each row has its passage, page and prompt, and is marked as
   const passages = [{ document: "a.pdf", text: "The owl eats mice.", page: 3, heading: "Owls" }];
   const teacher: Teacher = async (message) =>
     stop(message.startsWith("Write one question") ? "What does the owl eat?" : "The owl eats mice.");
-  const settings = { seed: 1, samples: 1, grader: { kind: "none" }, perPassage: 2 } as const;
+  const settings = { seed: 1, temperature: 1, samples: 1, grader: { kind: "none" }, perPassage: 2 } as const;
   const [kept, twin] = await all(makeFromPassages(passages, teacher, settings));
   expect(twin).toMatchObject({ kind: "dropped", part: "question", reason: "similar" });
   if (kept?.kind !== "kept") throw new Error("The first row was dropped.");
