@@ -18,6 +18,7 @@ import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
 import { createHandOverCalls } from "./handOverCalls.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
+import { createMakeCalls } from "./make.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { drawExam } from "./midExam.ts";
 import { newRecord } from "./newRecord.ts";
@@ -218,6 +219,19 @@ export async function createEngine(
       }
     });
 
+  const answerOf: EngineApi["answer"] = (request, signal) =>
+    inTurn(request, signal, async (respondent) => {
+      const { temperature, topK, topP, maxTokens, seed } = request.sampling;
+      const [prompt] = await texts.prompts(respondent.model, request, [request.messages], signal);
+      return answer(answererOf(respondent), prompt as Prompt, {
+        maxTokens,
+        seed,
+        sampling: { temperature, topK, topP },
+        onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
+        ...(signal && { signal }),
+      });
+    });
+
   return {
     async start(next) {
       if (active) throw new Error("A run is training. Pause or cancel it before the provider is changed.");
@@ -344,18 +358,8 @@ export async function createEngine(
 
     ...runCalls,
 
-    answer: (request, signal) =>
-      inTurn(request, signal, async (respondent) => {
-        const { temperature, topK, topP, maxTokens, seed } = request.sampling;
-        const [prompt] = await texts.prompts(respondent.model, request, [request.messages], signal);
-        return answer(answererOf(respondent), prompt as Prompt, {
-          maxTokens,
-          seed,
-          sampling: { temperature, topK, topP },
-          onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
-          ...(signal && { signal }),
-        });
-      }),
+    answer: answerOf,
+    ...createMakeCalls({ answer: answerOf, emit }),
 
     async writeTexts(request, signal) {
       const onProgress = (done: number, total: number) =>

@@ -16,6 +16,7 @@ import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
 import { type GeneralActions, generalActions } from "./general.ts";
 import { createHeads, type Heads } from "./heads.ts";
+import { type MakeActions, makeActions } from "./make.ts";
 import { type ModelActions, modelActions } from "./model.ts";
 import { type NoticeActions, noticeActions } from "./notice.ts";
 import { othersActions } from "./others.ts";
@@ -23,6 +24,7 @@ import { type PreviewActions, previewActions } from "./preview.ts";
 import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
+import { type RowLossActions, rowLossActions } from "./rowLosses.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { type SampledActions, sampledActions } from "./sampled.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
@@ -58,6 +60,8 @@ export interface Hone {
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
+  readonly rowLosses: RowLossActions;
+  readonly make: MakeActions;
   readonly vote: VoteActions;
   readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
@@ -92,6 +96,8 @@ export function createHone(client: EngineClient): Hone {
   const training = trainingActions(context, model, runs, engine.refresh, () => exam.present());
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
+  const rowLosses = rowLossActions(context, model);
+  const make = makeActions(context, model, data);
   const vote = voteActions(context);
   const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
@@ -141,6 +147,8 @@ export function createHone(client: EngineClient): Hone {
         return;
       case "token":
         return compare.hear(event.requestId, event.text);
+      case "made":
+        return make.hear(event.outcome);
       case "dropped":
         return patch(context, "training", { dropped: event.problems });
       case "deviceLost":
@@ -175,6 +183,8 @@ export function createHone(client: EngineClient): Hone {
     general,
     compare,
     exam,
+    rowLosses,
+    make,
     vote,
     sampled,
     welcome,

@@ -20,9 +20,11 @@ import type { SourceSummary } from "../records/source.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { WholeExamResult } from "../run/results.ts";
+import type { ExampleLosses } from "../run/rowLosses.ts";
 import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
+import { type MakeFacts, noMade } from "./makeFacts.ts";
 import type { SampledFacts } from "./sampled.ts";
 import type { VoteFacts } from "./vote.ts";
 
@@ -340,6 +342,17 @@ export interface ExamFacts {
   readonly failure: Failure | null;
 }
 
+export interface RowLossFacts {
+  /** The run and checkpoint that are shown; a null checkpoint is the newest. */
+  readonly of: { readonly runId: string; readonly checkpoint: number | null } | null;
+  /** Null where none are measured. */
+  readonly losses: ExampleLosses | null;
+  /** A line of text for each row of each source of the run; empty until it is loaded. */
+  readonly texts: readonly (readonly string[])[];
+  readonly measuring: boolean;
+  readonly failure: Failure | null;
+}
+
 /** The screens of the page. */
 export type PageName =
   | "model"
@@ -392,6 +405,8 @@ export interface HoneState {
   readonly training: TrainingFacts;
   readonly compare: CompareFacts;
   readonly exam: ExamFacts;
+  readonly rowLosses: RowLossFacts;
+  readonly make: MakeFacts;
   readonly vote: VoteFacts;
   readonly sampled: SampledFacts;
 }
@@ -471,6 +486,8 @@ export const initialState: HoneState = {
     failure: null,
   },
   exam: { choice: null, demo: null, own: null, phase: "idle", results: null, stored: null, failure: null },
+  rowLosses: { of: null, losses: null, texts: [], measuring: false, failure: null },
+  make: noMade,
   vote: { round: null, stored: null, failure: null },
   sampled: { pairs: [], prompts: "", drawing: null, alike: 0, used: null, failure: null },
 };
