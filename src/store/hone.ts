@@ -14,6 +14,7 @@ import { type DataActions, dataActions } from "./data.ts";
 import { type EditActions, editActions } from "./edits.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
+import { type CurveActions, curveActions } from "./examCurve.ts";
 import { createHeads, type Heads } from "./heads.ts";
 import { type ModelActions, modelActions } from "./model.ts";
 import { type NoticeActions, noticeActions } from "./notice.ts";
@@ -53,6 +54,7 @@ export interface Hone {
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
+  readonly curve: CurveActions;
   readonly vote: VoteActions;
   readonly welcome: WelcomeActions;
   readonly update: UpdateActions;
@@ -85,6 +87,7 @@ export function createHone(client: EngineClient): Hone {
   const training = trainingActions(context, model, runs, engine.refresh);
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
+  const curve = curveActions(context, model, exam);
   const vote = voteActions(context);
   const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
@@ -164,6 +167,7 @@ export function createHone(client: EngineClient): Hone {
     starting,
     compare,
     exam,
+    curve,
     vote,
     welcome,
     update,

@@ -13,7 +13,7 @@ import { useSides } from "./useSides.ts";
 
 export function ComparePanel() {
   const sides = useSides();
-  const { run, model, recipe } = sides;
+  const { run, model, recipe, answering } = sides;
   const pending = useFacts((state) => state.exam.phase !== "idle");
   return (
     <Panel title={compareWords.title}>
@@ -21,7 +21,7 @@ export function ComparePanel() {
       <Conversation />
       <History />
       {run && run.samples.length > 0 && <Samples samples={run.samples} />}
-      <Exam run={run} model={model} recipe={recipe} />
+      <Exam run={run} model={model} recipe={recipe} answering={answering} />
       <BlindVote runId={run?.id ?? null} disabled={pending} />
     </Panel>
   );
