@@ -137,7 +137,6 @@ export function curveActions(
     const { name, hash } = exam;
     change({
       shown: { exam: { name, hash }, model: first.model.name, draws, lines, total: wanted.length, missing },
-      failure: null,
     });
   }
 
@@ -153,6 +152,7 @@ export function curveActions(
       if (phase !== "idle") return;
       try {
         await refresh(await exams.read(choice), runs, settings);
+        change({ failure: null });
       } catch (thrown) {
         failed(thrown);
       }
