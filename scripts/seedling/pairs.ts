@@ -14,6 +14,14 @@ export interface Pair {
   readonly task: string;
 }
 
+/** Two right answers to a question, of which the short one is preferred. */
+export interface PreferencePair {
+  readonly prompt: string;
+  readonly chosen: string;
+  readonly rejected: string;
+  readonly task: string;
+}
+
 export const groups = ["trained entities", "held-out entities", "held-out tasks"] as const;
 
 export interface ExamQuestion extends Pair {
@@ -48,6 +56,8 @@ export interface PairsPlan {
 export interface World {
   /** Pairs for training. If there are more pairs than facts, facts repeat in another wording. */
   pairs(plan: PairsPlan): Pair[];
+  /** Pairs that prefer short answers, as many of each trained task; about entities that training may use. */
+  preferences(count: number): PreferencePair[];
   /** Exam questions, at most `perTask` for each task in each group. */
   exam(perTask: number): ExamQuestion[];
   /** Whether training may have questions about the entity. */
@@ -98,6 +108,32 @@ export function openWorld(seed: number): World {
         const facts = order(name);
         const share = Math.floor(count / tasks.length) + (i < count % tasks.length ? 1 : 0);
         return Array.from({ length: share }, (_, k) => pairOf(draw, relation, facts[k % facts.length] as Fact));
+      });
+      return shuffled(draw, made);
+    },
+
+    preferences(count) {
+      const draw = createDraw(createRandom(seed + 4));
+      const known = relations.filter(({ name }) => !(heldOutTasks as readonly string[]).includes(name));
+      const made = trainedTasks.flatMap((name) => {
+        const { relation, facts } = factsOf(name, true);
+        const chosen = shuffled(draw, facts).slice(0, Math.floor(count / trainedTasks.length));
+        return chosen.map((fact): PreferencePair => {
+          const { instruction, output } = pairOf(draw, relation, fact);
+          // What else the world knows about the entity; where it knows nothing, the same fact in other words.
+          const others = known.flatMap((other) =>
+            other.kind === relation.kind && other !== relation
+              ? other.facts.flatMap((more) =>
+                  more.entity === fact.entity ? [fill(draw.pick(other.followUps), more)] : [],
+                )
+              : [],
+          );
+          const again = fill(draw.pick(relation.followUps), fact);
+          const first = draw.pick([output, sentence(fill(draw.pick(relation.statements), fact))]);
+          const rest = [again, ...shuffled(draw, others).slice(0, 2)];
+          const rejected = [first, ...rest.map(sentence)].join(" ");
+          return { prompt: instruction, chosen: output, rejected, task: name };
+        });
       });
       return shuffled(draw, made);
     },

@@ -1,4 +1,4 @@
-/** Writes and reads the demo's data: pairs, exam and held-out text of the small world, as JSON Lines. */
+/** Writes and reads the demo's data: pairs, preferences, exam and held-out text of the small world, as JSON Lines. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +6,8 @@ import { openWorld } from "./pairs.ts";
 
 /** Number of pairs in the demo. */
 const pairCount = 200;
+/** Number of pairs that prefer short answers. */
+export const preferenceCount = 60;
 /** Number of exam questions per task and group. */
 const questionsPerTask = 10;
 /** Number of held-out documents whose loss shows forgetting. */
@@ -19,11 +21,12 @@ export function readRows<Row>(file: string): Row[] {
   return written.filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
 }
 
-/** Writes the three files into `folder`; equal seeds and held-out documents give equal bytes. */
+/** Writes the four files into `folder`; equal seeds and held-out documents give equal bytes. */
 export function writeSamples(folder: string, seed: number, heldOut: readonly string[]): void {
   const world = openWorld(seed);
   const write = (name: string, rows: readonly unknown[]) => writeFileSync(join(folder, name), lines(rows));
   write("small-world.jsonl", world.pairs({ count: pairCount }));
+  write("small-world-preferences.jsonl", world.preferences(preferenceCount));
   write("small-world-exam.jsonl", world.exam(questionsPerTask));
   write(
     "small-world-text.jsonl",

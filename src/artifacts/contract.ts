@@ -95,6 +95,8 @@ export const accumulatorIn = (parameter: string) => `${parameter}_grad.accumulat
 export const accumulatorOut = (parameter: string) => `${parameter}_grad.accumulation.out`;
 export const firstMoment = (parameter: string) => `${parameter}.first_moment`;
 export const secondMoment = (parameter: string) => `${parameter}.second_moment`;
+/** The float32 reference log-probabilities of a stage's answers in a checkpoint; stages count from 0. */
+export const referenceScores = (stage: number) => `reference.${stage}`;
 /** Output name of the optimizer artifact for a parameter or a moment. */
 export const updated = (name: string) => `${name}.out`;
 

@@ -128,11 +128,13 @@ export function bucketFor(buckets: readonly BatchShape[], rows: readonly (readon
     longest = Math.max(longest, sum(row.map(({ ids }) => ids.length)));
     supervised += sum(row.map(supervisedOf));
   }
-  const bucket = buckets.find((shape) => shape.length >= longest && shape.supervised >= supervised);
+  const fits = (shape: BatchShape) =>
+    shape.rows >= rows.length && shape.length >= longest && shape.supervised >= supervised;
+  const bucket = buckets.find(fits);
   if (bucket) return bucket;
   const most = buckets.at(-1);
   throw new Error(
-    `No bucket fits ${longest} tokens with ${supervised} supervised ones in the batch; the largest has room for ` +
-      `${most?.length ?? 0} and ${most?.supervised ?? 0}.`,
+    `No bucket fits ${rows.length} rows of at most ${longest} tokens with ${supervised} supervised ones in the batch; the ` +
+      `largest has room for ${most?.rows ?? 0}, ${most?.length ?? 0} and ${most?.supervised ?? 0}.`,
   );
 }

@@ -32,7 +32,7 @@ export interface Truncated {
   readonly problem: string | null;
 }
 
-type Tokens = Pick<Encoding, "ids" | "mask" | "weights">;
+export type Tokens = Pick<Encoding, "ids" | "mask" | "weights">;
 
 /**
  * Cuts a chat to `maxLength` tokens. "drop" leaves out a chat that is too long. "right" keeps the beginning. "left" keeps BOS
@@ -98,14 +98,14 @@ function window(encoding: Tokens, indices: Int32Array): Truncated {
 }
 
 /** 0, 1, … count − 1 */
-function upTo(count: number): Int32Array {
+export function upTo(count: number): Int32Array {
   const numbers = new Int32Array(count);
   for (let i = 0; i < count; i++) numbers[i] = i;
   return numbers;
 }
 
 /** The tokens at `indices` of an encoding with `total` supervised tokens. */
-function select({ ids, mask, weights }: Tokens, indices: Int32Array, total: number): Truncated {
+export function select({ ids, mask, weights }: Tokens, indices: Int32Array, total: number): Truncated {
   const selected = Uint8Array.from(indices, (index, i) => (i === 0 ? 0 : (mask[index] ?? 0)));
   const supervised = supervisedIn(selected);
   return {

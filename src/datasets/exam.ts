@@ -17,10 +17,16 @@ import type { ByteSource } from "../tensor/bytes.ts";
 /** Most rows of an exam: more would take hours to answer. */
 const maxRows = 20_000;
 
-/** The first question of a chat with its answer; null where the chat does not begin so. */
+/**
+ * The first question of a chat with its answer, or the question of a preference row with its chosen answer; null for other
+ * examples, and for a question with an unwanted answer only.
+ */
 export function questionOf(example: ExampleBody): { readonly prompt: string; readonly reference: string } | null {
-  if (example.kind !== "chat") return null;
-  const [question, reply] = example.messages.filter(({ role }) => role !== "system");
+  if (example.kind === "text") return null;
+  const messages = example.kind === "chat" ? example.messages : [...example.prompt, ...example.chosen];
+  const [question, reply] = messages.filter(({ role }) => role !== "system");
+  // In a longer conversation the second message is context, not the chosen answer.
+  if (example.kind === "preference" && !example.chosen.some((message) => message === reply)) return null;
   if (question?.role !== "user" || reply?.role !== "assistant" || reply.content === "") return null;
   return { prompt: question.content, reference: reply.content };
 }

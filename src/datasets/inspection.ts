@@ -6,6 +6,7 @@ import type { TokenTable } from "../protocol/datasets.ts";
 import { createInspector } from "../quality/inspect.ts";
 import type { Check, DataReport } from "../quality/report.ts";
 import { type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
+import { type TokenizedAnswer, tokenizeAnswers } from "../quality/tokenizeAnswers.ts";
 import type { Example } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
 import type { Detection, Mapping } from "../records/formats/mapping.ts";
@@ -47,11 +48,12 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   const { spec, sources, tokenizer, template, settings, begin, progress, signal } = parts;
   const table = createTable();
   const inspector = createInspector({
-    sources: sources.map(({ rows, choice }) => ({
+    sources: sources.map(({ rows, choice }, index) => ({
       name: rows.summary.name,
       records: rows.summary.rows,
       lambda: choice.lambda,
       unusedColumns: unusedColumns(rows.summary.detection, choice.mapping),
+      general: spec.general?.includes(index) ?? false,
     })),
     mixture: spec.mixture,
     maxLength: settings.maxLength,
@@ -97,25 +99,36 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
         }
         for (const body of converted.examples) {
           const example: Example = { ...body, row, line: record.line };
-          if (example.kind === "preference") {
+          if (example.kind === "preference" && !spec.preferences) {
             inspector.leaveOut({ ...at, message: preferenceProblem, kind: "preference" });
             continue;
           }
-          const result = tokenizeExample(example, parts);
+          const result =
+            example.kind === "preference" ? tokenizeAnswers(example, parts) : tokenizeExample(example, parts);
           if ("outOfTime" in result && result.outOfTime && ++slowRows === mostSlowRows) {
             throw new Error(
               `The chat template took more than ${templateSeconds} seconds on each of ${mostSlowRows} rows, of which row ${row + 1} of ` +
                 `${rows.summary.name} is the last. Choose another template, or remove the long rows.`,
             );
           }
-          if (!("encoding" in result)) inspector.leaveOut({ ...at, message: result.problem, kind: "unusable" });
-          else if (result.problem !== null) {
-            const tooLong = result.encoding.ids.length > settings.maxLength;
+          if ("outOfTime" in result) {
+            inspector.leaveOut({ ...at, message: result.problem, kind: "unusable" });
+            continue;
+          }
+          if (result.problem !== null) {
+            const encodings =
+              "answers" in result ? result.answers.map(({ tokenized }) => tokenized.encoding) : [result.encoding];
+            const tooLong = encodings.some(({ ids }) => ids.length > settings.maxLength);
             inspector.leaveOut({ ...at, message: result.problem, kind: tooLong ? "too-long" : "unusable" });
-          } else {
-            const split = example.split === "train" ? 1 : example.split === "validation" ? 2 : 0;
+            continue;
+          }
+          const split = example.split === "train" ? 1 : example.split === "validation" ? 2 : 0;
+          if ("answers" in result) {
+            if (example.kind === "preference") inspector.addAnswers(example, result.answers, source);
+            table.addAnswers(result.answers, { ...at, split });
+          } else if (example.kind !== "preference") {
             for (const sequence of result.sequences) {
-              table.add(sequence, { ...at, split, kind: example.kind === "text" ? 0 : 1 });
+              table.add(sequence, { ...at, split, kind: example.kind === "text" ? 0 : 1, partner: -1 });
               inspector.add(example, result, sequence, source);
             }
           }
@@ -130,6 +143,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   let refusal: Check | null = null;
   try {
     for (const index of splitValidation(tokens, spec.validationShare, spec.seed).validation) heldOut.add(index);
+    for (const [index, source] of tokens.sources.entries()) if (spec.general?.includes(source)) heldOut.add(index);
   } catch (error) {
     const title = error instanceof Error ? error.message : String(error);
     refusal = { kind: "rows", passed: false, title, detail: "", rows: { sources: [], rows: [] } };
@@ -147,6 +161,16 @@ function unusedColumns({ mapping: detected, columns }: Detection, chosen: Mappin
   return columns.filter(({ name, sample }) => sample !== "" && !used.has(name)).map(({ name }) => name);
 }
 
+interface TableEntry {
+  readonly source: number;
+  readonly row: number;
+  readonly line: number;
+  readonly split: 0 | 1 | 2;
+  readonly kind: 0 | 1 | 2 | 3;
+  /** See `TokenTable.partners`. */
+  readonly partner: number;
+}
+
 /** Grows by pieces, so that at the end every token is copied once. */
 function createTable() {
   const pieceTokens = 2 ** 18;
@@ -162,10 +186,11 @@ function createTable() {
   const lines: number[] = [];
   const splits: number[] = [];
   const kinds: number[] = [];
-  return {
+  const partners: number[] = [];
+  const table = {
     add(
       { ids, mask, weights }: Pick<Truncated, "ids" | "mask" | "weights">,
-      { source, row, line, split, kind }: { source: number; row: number; line: number; split: 0 | 1 | 2; kind: 0 | 1 },
+      { source, row, line, split, kind, partner }: TableEntry,
     ) {
       let piece = pieces.at(-1);
       if (!piece || piece.used + ids.length > piece.ids.length) {
@@ -183,6 +208,15 @@ function createTable() {
       lines.push(line);
       splits.push(split);
       kinds.push(kind);
+      partners.push(partner);
+    },
+    /** Adds the answers of a preference row, each with the other one as its partner. */
+    addAnswers(answers: readonly TokenizedAnswer[], at: Pick<TableEntry, "source" | "row" | "line" | "split">) {
+      const first = kinds.length;
+      for (const [nth, { side, sequence }] of answers.entries()) {
+        const partner = answers.length === 2 ? first + 1 - nth : -1;
+        table.add(sequence, { ...at, kind: side === "chosen" ? 2 : 3, partner });
+      }
     },
     finish(): TokenTable {
       const total = offsets.at(-1) ?? 0;
@@ -206,8 +240,9 @@ function createTable() {
         lines: Int32Array.from(lines),
         splits: Int8Array.from(splits),
         kinds: Int8Array.from(kinds),
-        partners: new Int32Array(kinds.length).fill(-1),
+        partners: Int32Array.from(partners),
       };
     },
   };
+  return table;
 }

@@ -12,21 +12,24 @@ import { createRuntime } from "../runtime/runtime.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
 import { openScratch } from "../storage/scratch.ts";
-import { openStorage } from "../storage/storage.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
 import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
 import { createHandOverCalls } from "./handOverCalls.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
+import { drawExam } from "./midExam.ts";
 import { newRecord } from "./newRecord.ts";
 import { openTuned } from "./openTuned.ts";
+import { writeOwnTexts } from "./ownText.ts";
 import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { methodOf, type Plan } from "./prepare.ts";
 import { createPushCalls } from "./push.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
+import { createRowLossCalls } from "./rowLosses.ts";
 import { createRunService } from "./runs.ts";
 import { startOf } from "./start.ts";
 import { createTextService } from "./textService.ts";
@@ -34,20 +37,27 @@ import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
 
+/** Whose weights answer. */
+type AnswerSource = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
+
 interface Device {
   readonly runtime: Runtime;
   readonly weights: Weights;
 }
 
-/** Makes an engine. `entries`: onnxruntime-web's modules for this platform; `data` resolves to the dataset service. */
+/**
+ * Makes an engine. `entries`: onnxruntime-web's modules for this platform; `data` resolves to the dataset service; `open` opens
+ * its storage.
+ */
 export async function createEngine(
   entries: OrtEntries,
   emitToPage: (event: EngineEvent) => void,
   data: () => Promise<DataApi>,
   tabs: Tabs = alone,
+  open: () => Promise<Storage> = openStorage,
 ): Promise<EngineApi> {
   const emit = broadcast(tabs, emitToPage);
-  const storage = await openStorage();
+  const storage = await open();
   const library = createLibrary(storage, emit);
   const texts = createTextService(data);
   const exports = createExports(storage, library, texts, openScratch(), emit);
@@ -59,7 +69,7 @@ export async function createEngine(
   const controls = new Set<ControlSwitch>();
   /** Calls that answer run one at a time, because they share the tuned weights. */
   const answering = new Mutex();
-  let subjectInTurn: Subject | null = null;
+  let subjectInTurn: AnswerSource | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
   const plan = createPlanning(texts);
@@ -104,6 +114,10 @@ export async function createEngine(
     return texts.asQuestions(model, recipe, prompts, signal);
   };
 
+  /** The questions of a run's exam during training. */
+  const examOf = async (model: LoadedModel, { recipe, exam }: RunRecord, signal: AbortSignal) =>
+    exam ? texts.questions(model, recipe, exam.questions, signal) : [];
+
   /** Does `work` under the training lock, with a control for `pauseRun`, `cancelRun` and the signal. */
   async function training(signal: AbortSignal | undefined, work: (control: ControlSwitch) => Promise<RunRecord>) {
     const control = createControl();
@@ -131,7 +145,7 @@ export async function createEngine(
 
   /** Does `work` with the subject's weights, after the calls before it; adds the checkpoint's step and the seconds. */
   function inTurn<T>(
-    subject: Subject,
+    subject: AnswerSource,
     signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {
@@ -268,8 +282,10 @@ export async function createEngine(
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start);
+        const exam = drawExam({ ...request, recipe });
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start, exam);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
+        const questions = await examOf(model, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
         emit({ type: "run", record });
@@ -280,6 +296,7 @@ export async function createEngine(
           model,
           plan: planned,
           prompts,
+          questions,
           control,
           emit,
           follow,
@@ -296,6 +313,7 @@ export async function createEngine(
         const model = await modelOfRun(library, before, runtime.report, control.signal);
         const { plan: planned } = await plan(model, before, control.signal);
         const prompts = await promptsOf(model, planned, before, control.signal);
+        const questions = await examOf(model, before, control.signal);
         control.signal.throwIfAborted();
         const record: RunRecord = {
           ...before,
@@ -306,7 +324,8 @@ export async function createEngine(
           provider: runtime.report.provider,
         };
         await storage.runs.put(record);
-        return train(record, true, { runtime, storage, weights, model, plan: planned, prompts, control, emit, follow });
+        const parts = { runtime, storage, weights, model, plan: planned, prompts, questions, control, emit, follow };
+        return train(record, true, parts);
       }),
 
     async saveCheckpointNow() {
@@ -338,9 +357,29 @@ export async function createEngine(
         });
       }),
 
+    async writeTexts(request, signal) {
+      const onProgress = (done: number, total: number) =>
+        emit({ type: "progress", task: "The base model writes texts", done, total });
+      const subject = { modelHash: request.modelHash, runId: null, checkpoint: null };
+      const { texts: written } = await inTurn(subject, signal, async (respondent) => ({
+        texts: await writeOwnTexts(respondent, request, onProgress, signal),
+      }));
+      return written;
+    },
+
     examine,
     ...createResultCalls(storage, examine),
     ...createPushCalls(emit),
+    ...createRowLossCalls({
+      storage,
+      library,
+      plan,
+      getRun,
+      device: async () => (await device()).runtime.report,
+      inTurn,
+      isTraining: () => active !== null,
+      emit,
+    }),
     ...createHandOverCalls({
       storage,
       library,

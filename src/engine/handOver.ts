@@ -48,7 +48,7 @@ export interface HandOverTools {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws the signal's reason, and as the exports of adapter and model do. */
+/** Throws the signal's reason, for a stage of preferences, and as the exports of adapter and model do. */
 export async function handOverBundle(
   work: HandOverWork,
   checkpoint: CheckpointWeights | null,
@@ -56,6 +56,7 @@ export async function handOverBundle(
 ): Promise<Bundle> {
   const { signal, onProgress } = tools;
   const { plan, rows } = work;
+  requireRowsOfText(plan);
   const data = stageDataOf(plan);
   const stages: StageRowFiles[] = [];
   for (const [index, stage] of data.entries()) {
@@ -80,13 +81,23 @@ export async function handOverBundle(
   };
 }
 
+/** Throws for a stage whose examples are not one text or chat each. */
+function requireRowsOfText({ stages }: Plan): void {
+  const index = stages.findIndex(({ objective }) => objective === "preference");
+  if (index < 0) return;
+  throw new Error(
+    `Stage ${index + 1} trains on preferences, but the scripts for other trainers take text and chats: hand over a recipe ` +
+      "without it, or export the trained model and its preference rows.",
+  );
+}
+
 /** Each stage's examples, and its micro-batches in the order of the run. */
 function stageDataOf({ stages, training, heldOut, order: orderOf }: Plan): StageData[] {
   const order = orderOf();
   let first = 0;
-  return stages.map(({ objective, steps, examples }) => {
+  return stages.map(({ objective, steps, examples, replayed = 0 }) => {
     const begin = first;
-    first += examples;
+    first += examples + replayed;
     return {
       training: training.slice(begin, first),
       heldOut: heldOut.find((set) => set.objective === objective)?.examples ?? [],

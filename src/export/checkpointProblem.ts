@@ -1,7 +1,8 @@
 /** Checks whether training can resume from a foreign checkpoint: its state and its tensors, against the record. */
 
 import * as v from "valibot";
-import { firstMoment, type ParameterSpec, secondMoment } from "../artifacts/contract.ts";
+import { firstMoment, type ParameterSpec, referenceScores, secondMoment } from "../artifacts/contract.ts";
+import { needsReference } from "../batching/preference.ts";
 import { isTarget } from "../nn/scope.ts";
 import { whole } from "../run/fields.ts";
 import { curvesProblem, mostSteps, seenBounds } from "../run/foreign.ts";
@@ -84,14 +85,18 @@ function samplerProblem(
 }
 
 /**
- * The problem of the tensors of a checkpoint, as the end of a sentence; null without one. They must be the parameters
- * that the recipe trains, each with AdamW's two moments, which a run of another tool does not have. `wanted` is null where the base model is not loaded.
+ * The problem of the tensors of a checkpoint of `step`, as the end of a sentence; null without one. They must be the parameters
+ * that the recipe trains, each with AdamW's two moments, which a run of another tool does not have, and the reference
+ * log-probabilities of the stages of preferences that have begun. `wanted` is null where the base model is not loaded.
  */
-export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Wanted | null): string | null {
+export function tensorsProblem(all: Tensors, step: number, record: RunRecord, wanted: Wanted | null): string | null {
+  const { own: references, problem } = referencesOf(all, step, record);
+  if (problem) return problem;
+  const tensors = all.filter(({ name }) => !references.has(name));
   const shapes = new Map<string, Shape>();
-  for (const { name, dtype, shape } of tensors) {
+  for (const { name, dtype, shape } of all) {
     if (dtype !== "float32") return `${cut(name)} is ${cut(describeType(dtype, shape))}, but training stores float32`;
-    shapes.set(name, shape);
+    if (!references.has(name)) shapes.set(name, shape);
   }
   const optimizerMoments = new Set<string>();
   const isTrainedHere = record.origin === undefined;
@@ -112,6 +117,25 @@ export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Want
   const numbers = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (numbers !== record.trainable) return `it trains ${numbers} numbers, but trainable is ${record.trainable}`;
   return (wanted && modelProblem(trained, wanted)) ?? adapterProblem(trained, record);
+}
+
+/** The names of a checkpoint's reference log-probabilities, and what is wrong with them. */
+function referencesOf(tensors: Tensors, step: number, { recipe, stages }: RunRecord) {
+  const own = new Set<string>();
+  let begin = 0;
+  for (const [index, { preference, objective }] of recipe.stages.entries()) {
+    if (objective === "preference" && preference !== null && needsReference(preference.loss)) {
+      const name = referenceScores(index);
+      const found = tensors.find((tensor) => tensor.name === name);
+      if (found && found.shape.length !== 1)
+        return { own, problem: `${name} has the shape [${found.shape}], not a list` };
+      if (!found && step > begin) return { own, problem: `${name} is missing, after the first step of its stage` };
+      if (found && step < begin) return { own, problem: `${name} is there, before its stage` };
+      own.add(name);
+    }
+    begin += stages[index]?.steps ?? 0;
+  }
+  return { own, problem: null };
 }
 
 type Trained = ReadonlyMap<string, Shape>;

@@ -78,7 +78,7 @@ export async function readRunFile(name: string, file: Blob, options: ReadRunOpti
     const problem =
       late ??
       inFile(state, stateProblem(opened.state, step, record)) ??
-      inFile(tensors, tensorsProblem(opened.tensors, record, wanted));
+      inFile(tensors, tensorsProblem(opened.tensors, step, record, wanted));
     if (problem) throw damagedFile(name, problem);
     checkpoints.push(opened);
   }

@@ -2,13 +2,13 @@
 
 import type { MixtureMode } from "../batching/mixture.ts";
 import type { Truncated } from "../batching/truncate.ts";
-import type { ChatExample, Example, TextExample } from "../records/example.ts";
+import type { ChatExample, Example, Message, PreferenceExample, TextExample } from "../records/example.ts";
 import type { Template } from "../templates/template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { createAnswers } from "./answers.ts";
 import { findMojibake, replacedIn } from "./characters.ts";
 import { bytes, ints } from "./columns.ts";
-import { columnsFinding, findingKinds, mostExamples, rowFinding, templateFinding } from "./findings.ts";
+import { columnsFinding, findingKinds, lengthFinding, mostExamples, rowFinding, templateFinding } from "./findings.ts";
 import { histogram } from "./histogram.ts";
 import { lossesOf } from "./losses.ts";
 import {
@@ -18,11 +18,13 @@ import {
   findTemplateMarker,
   isInvisible,
 } from "./patterns.ts";
+import { createPreferences } from "./preferences.ts";
 import { createPreflight } from "./preflight.ts";
 import { createRepeats, type Pair } from "./repeats.ts";
 import type { DataReport, Finding, FindingKind, RowSet } from "./report.ts";
-import { addTo, noTotal, sourceReports } from "./shares.ts";
+import { addTo, noTotal, type SequenceKind, sequenceKinds, sourceReports } from "./shares.ts";
 import type { DataSettings, Tokenized } from "./tokenize.ts";
+import type { TokenizedAnswer } from "./tokenizeAnswers.ts";
 
 export interface InspectorOptions {
   /** The chosen sources, in order. `records`: number of rows in the file, with the unreadable ones. */
@@ -32,6 +34,8 @@ export interface InspectorOptions {
     readonly lambda: number;
     /** Columns to which the mapping gives no role. */
     readonly unusedColumns?: readonly string[];
+    /** Whether it is general text, which is not the task. */
+    readonly general?: boolean;
   }[];
   readonly mixture: MixtureMode;
   /** Longest sequence in tokens. */
@@ -58,6 +62,8 @@ export interface Inspector {
    * sequences from 0, for `isHeldOut`.
    */
   add(example: ChatExample | TextExample, tokenized: Tokenized, sequence: Truncated, source: number): void;
+  /** Adds a preference row: a sequence for each of its answers, and one example. */
+  addAnswers(example: PreferenceExample, answers: readonly TokenizedAnswer[], source: number): void;
   /** Adds a row, or one of its examples, that is left out of training. */
   leaveOut(row: LeftOutRow): void;
   /** Adds a row that the user excluded. */
@@ -77,12 +83,13 @@ export function createInspector(options: InspectorOptions): Inspector {
   const preflight = createPreflight(options);
   const repeats = createRepeats();
   const answers = createAnswers();
+  const preferences = createPreferences();
 
   // One entry per sequence.
   const lengths = ints();
   const supervised = ints();
   const sequenceSources = ints();
-  const plainTexts = bytes();
+  const kinds = bytes();
   // One entry per example; a long plain text is one example of several sequences.
   const firstSequences = ints();
   const rows = ints();
@@ -111,11 +118,10 @@ export function createInspector(options: InspectorOptions): Inspector {
     if (entry.words.length < mostExamples) entry.words.push(`${rowName(source, row)}${words()}`);
   };
 
-  const readTexts = (example: ChatExample | TextExample, source: number) => {
+  const readTexts = (example: Example, source: number) => {
     const { row } = example;
-    const texts = example.kind === "text" ? [example.text] : example.messages.map(({ content }) => content);
     const noteFirst = (kind: FindingKind, find: (text: string) => string | null) => {
-      for (const text of texts) {
+      for (const text of textsOf(example)) {
         const what = find(text);
         if (what !== null) return note(kind, source, row, () => `: ${what}`);
       }
@@ -130,61 +136,84 @@ export function createInspector(options: InspectorOptions): Inspector {
       const mark = findTemplateMarker(text);
       return mark && `${mark.marker} (${mark.family})`;
     });
-    if (example.kind === "text") return;
-    const { messages } = example;
+  };
+
+  const readAnswer = ({ messages, row }: ChatExample, source: number) => {
     const last = messages.findLastIndex(({ role }) => role === "assistant");
-    const empty = messages.findIndex(
-      ({ role, content, toolCalls }) => role === "assistant" && !toolCalls?.length && isInvisible(content),
-    );
+    const empty = messages.findIndex(isEmptyAnswer);
     if (empty !== -1) note("empty-answer", source, row, () => `: message ${empty + 1} has no visible text`);
     const answer = messages[last];
     if (answer && !answer.toolCalls?.length && !isInvisible(answer.content))
       answers.add(rows.length - 1, answer.content);
   };
 
+  /** `lead` begins the words of a finding. Returns whether the length limit cut the sequence. */
   const readTokens = (
     example: ChatExample | TextExample,
-    tokenized: Tokenized,
+    { encoding, segments, dropped }: Tokenized,
     sequence: Truncated,
     source: number,
-  ) => {
+    lead = "",
+  ): boolean => {
     const { row } = example;
-    const { encoding, segments, dropped } = tokenized;
     if (encoding.straddled > 0) {
       straddled += encoding.straddled;
-      note("straddled", source, row, () => `: ${encoding.straddled}`);
+      note("straddled", source, row, () => `: ${lead}${encoding.straddled}`);
     }
-    if (encoding.unknown > 0) note("unknown-text", source, row, () => `: ${encoding.unknown} unknown tokens`);
-    if (example.kind === "text") return;
+    if (encoding.unknown > 0) note("unknown-text", source, row, () => `: ${lead}${encoding.unknown} unknown tokens`);
+    if (example.kind === "text") return false;
     for (const { kind, words, fields } of lossesOf(example, dropped, turns === "together")) {
-      note(kind, source, row, () => `: ${words}`);
+      note(kind, source, row, () => `: ${lead}${words}`);
       if (kind === "unread-fields") for (const field of fields) unreadFields.add(field);
     }
-    if (sequence.indices.length < encoding.ids.length) {
+    const isCut = sequence.indices.length < encoding.ids.length;
+    if (isCut) {
       const { supervised: remaining, supervisedLost } = sequence;
-      truncation.rows++;
       truncation.remaining += remaining;
       truncation.lost += supervisedLost;
       const cut = `${encoding.ids.length} tokens; ${supervisedLost} supervised tokens lost, ${remaining} left`;
-      note("truncated", source, row, () => `: ${cut}`);
+      note("truncated", source, row, () => `: ${lead}${cut}`);
     }
     chosenFamily ??= familyOf(segments.map(({ kind, text }) => (kind === "control" ? text : "")).join("\n"));
+    return isCut;
+  };
+
+  const addSequence = (sequence: Truncated, source: number, kind: SequenceKind) => {
+    lengths.push(sequence.ids.length);
+    supervised.push(sequence.supervised);
+    sequenceSources.push(source);
+    kinds.push(sequenceKinds.indexOf(kind));
+  };
+  const addExample = (example: Example) => {
+    firstSequences.push(lengths.length - 1);
+    rows.push(example.row);
+    repeats.add(example);
   };
 
   return {
     add(example, tokenized, sequence, source) {
       preflight.add(example, tokenized, sequence, source);
-      lengths.push(sequence.ids.length);
-      supervised.push(sequence.supervised);
-      sequenceSources.push(source);
-      plainTexts.push(example.kind === "text" ? 1 : 0);
+      addSequence(sequence, source, example.kind);
       if (example === previous) return;
       previous = example;
-      firstSequences.push(lengths.length - 1);
-      rows.push(example.row);
-      repeats.add(example);
+      addExample(example);
       readTexts(example, source);
-      readTokens(example, tokenized, sequence, source);
+      if (example.kind === "chat") readAnswer(example, source);
+      if (readTokens(example, tokenized, sequence, source)) truncation.rows++;
+    },
+
+    addAnswers(example, given, source) {
+      let isCut = false;
+      for (const [nth, { side, chat, tokenized, sequence }] of given.entries()) {
+        preflight.add(chat, tokenized, sequence, source);
+        addSequence(sequence, source, nth === 0 ? "preference" : "partner");
+        if (nth === 0) addExample(example);
+        if (readTokens(chat, tokenized, sequence, source, `${side} answer: `)) isCut = true;
+        if (example[side].some(isEmptyAnswer)) note("empty-answer", source, example.row, () => `: the ${side} one`);
+      }
+      if (isCut) truncation.rows++;
+      readTexts(example, source);
+      preferences.add(rows.length - 1, example, given);
     },
 
     leaveOut({ kind, ...row }) {
@@ -225,6 +254,12 @@ export function createInspector(options: InspectorOptions): Inspector {
       const { medianWords, answers: short } = answers.short();
       for (const { example, text } of short) noteExample("short-answer", example, () => `: ${JSON.stringify(text)}`);
 
+      const { equal, opposite, lengthBias, answers: preferred } = preferences.find();
+      for (const example of equal) noteExample("equal-answers", example, () => "");
+      for (const { later, earlier } of opposite) {
+        noteExample("opposite-preference", later, () => ` and ${nameOf(earlier)}`);
+      }
+
       const facts = {
         maxLength: options.maxLength,
         lost: truncation.lost,
@@ -243,6 +278,7 @@ export function createInspector(options: InspectorOptions): Inspector {
       if (chosenFamily !== null && ownFamily !== null && chosenFamily !== ownFamily) {
         findings.push(templateFinding(chosenFamily, ownFamily));
       }
+      if (lengthBias) findings.push(lengthFinding(lengthBias));
       for (const { name, unusedColumns = [] } of sources) {
         if (unusedColumns.length > 0) findings.push(columnsFinding(unusedColumns, sources.length > 1 ? name : null));
       }
@@ -251,8 +287,8 @@ export function createInspector(options: InspectorOptions): Inspector {
       const totals = sources.map(noTotal);
       for (let i = 0; i < lengths.length; i++) {
         const total = totals[sequenceSources.at(i)];
-        const kind = plainTexts.at(i) === 1 ? "text" : "chat";
-        const sequence = { tokens: lengths.at(i), supervised: supervised.at(i), kind, heldOut: isHeldOut(i) } as const;
+        const kind = sequenceKinds[kinds.at(i)] ?? "chat";
+        const sequence = { tokens: lengths.at(i), supervised: supervised.at(i), kind, heldOut: isHeldOut(i) };
         if (total) addTo(total, sequence);
       }
       const checks = preflight.checks(totals);
@@ -263,13 +299,14 @@ export function createInspector(options: InspectorOptions): Inspector {
         total: totals[k] ?? noTotal(),
       }));
       return {
-        examples: lengths.length,
+        examples: totals.reduce((sum, { examples }) => sum + examples, 0),
         leftOut,
         leftOutCount,
         tokens: totals.reduce((sum, { tokens }) => sum + tokens, 0),
         supervisedTokens: totals.reduce((sum, total) => sum + total.supervised, 0),
         truncation,
         lengths: histogram(lengths.all()),
+        answers: preferred,
         sources: sourceReports(figures, mixable ? options.mixture : null),
         findings,
         checks,
@@ -278,6 +315,17 @@ export function createInspector(options: InspectorOptions): Inspector {
     },
   };
 }
+
+/** Texts of an example's messages, or of a plain text. */
+function textsOf(example: Example): string[] {
+  if (example.kind === "text") return [example.text];
+  const messages =
+    example.kind === "chat" ? example.messages : [...example.prompt, ...example.chosen, ...example.rejected];
+  return messages.map(({ content }) => content);
+}
+
+const isEmptyAnswer = ({ role, content, toolCalls }: Message) =>
+  role === "assistant" && !toolCalls?.length && isInvisible(content);
 
 const familyOf = (template: string) => findTemplateMarker(template)?.family ?? null;
 

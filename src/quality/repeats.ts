@@ -1,6 +1,6 @@
 /** Finds duplicates, near duplicates, contradictions, and leakage between training and validation. */
 
-import { type ChatExample, type Message, reasoningFields, type TextExample } from "../records/example.ts";
+import { type Example, type Message, reasoningFields } from "../records/example.ts";
 import { carriedText } from "../records/formats/messages.ts";
 import { writeJson } from "../records/writeJson.ts";
 import { bytes, firstEqual, ints, TextHash } from "./columns.ts";
@@ -23,7 +23,7 @@ export interface Split {
 
 export interface Repeats {
   /** Adds the next example: stores 20 bytes of hashes and a sketch of 128. */
-  add(example: ChatExample | TextExample): void;
+  add(example: Example): void;
   /**
    * Pairs in the order of their later example, in linear time. An example is paired with the first equal one in `exact`, else
    * with a similar one in `near` that is no near duplicate itself. A held-out example has at most one pair in `leakage`.
@@ -113,9 +113,17 @@ export function createRepeats(): Repeats {
 }
 
 /** Hashes of the exact example, and of its prompt and last answer without case and extra white space. */
-function hashesOf(example: ChatExample | TextExample): { whole: TextHash; prompt: TextHash | null; answer: number } {
+function hashesOf(example: Example): { whole: TextHash; prompt: TextHash | null; answer: number } {
   const whole = new TextHash();
   if (example.kind === "text") return { whole: whole.add(example.text), prompt: null, answer: 0 };
+  if (example.kind === "preference") {
+    // Two answers to one prompt are what such a row is for; `createPreferences` finds opposite rows.
+    for (const part of [example.prompt, example.chosen, example.rejected]) {
+      whole.add(String(part.length));
+      for (const message of part) whole.add(message.role).add(message.content).add(carriedText(message));
+    }
+    return { whole, prompt: null, answer: 0 };
+  }
   const { messages, tools } = example;
   const last = messages.findLastIndex(({ role }) => role === "assistant");
   const prompt = new TextHash();
@@ -136,10 +144,11 @@ function hashesOf(example: ChatExample | TextExample): { whole: TextHash; prompt
 }
 
 /** Texts without system messages, which are often equal in all rows and would make all rows similar. */
-function comparedTexts(example: ChatExample | TextExample): string[] {
-  return example.kind === "text"
-    ? [example.text]
-    : example.messages.filter(({ role }) => role !== "system").flatMap(spokenTexts);
+function comparedTexts(example: Example): string[] {
+  if (example.kind === "text") return [example.text];
+  const messages =
+    example.kind === "chat" ? example.messages : [...example.prompt, ...example.chosen, ...example.rejected];
+  return messages.filter(({ role }) => role !== "system").flatMap(spokenTexts);
 }
 
 /** The content of a message, after its reasoning. */

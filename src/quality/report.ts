@@ -40,7 +40,14 @@ export type FindingKind =
   | "unknown-text"
   | "personal-data"
   | "straddled"
-  | "preference";
+  /** Preference rows, where no stage trains on preferences. */
+  | "preference"
+  /** Preference rows whose answers have the same tokens. */
+  | "equal-answers"
+  /** An answer to a prompt that one row prefers and another rejects. */
+  | "opposite-preference"
+  /** Most chosen answers are longer, or shorter, than the rejected ones. */
+  | "length-bias";
 
 /** A change of the settings that resolves a finding. */
 export type Remedy =
@@ -84,7 +91,7 @@ export interface Check {
   readonly rows: RowSet;
 }
 
-/** A source's examples of one kind, in a stage that trains on this kind only. */
+/** A source's examples of one kind, in a stage that trains on this kind only. A pair of answers is one example. */
 export interface KindReport {
   /** Number of its training examples, without held-out ones. */
   readonly training: number;
@@ -98,7 +105,7 @@ export interface SourceReport {
   readonly name: string;
   /** Number of records in the file, with the unreadable ones. */
   readonly records: number;
-  /** Number of usable examples. */
+  /** Number of usable examples; a pair of answers is one. */
   readonly examples: number;
   readonly excluded: number;
   readonly tokens: number;
@@ -109,8 +116,15 @@ export interface SourceReport {
   readonly realisedShare: number;
   /** Passes over this source in one epoch of the mixture. */
   readonly passes: number;
-  /** The same for separate stages of plain text and chats. */
+  /** The same for separate stages of plain text, chats and preferences. */
   readonly byKind: Readonly<Record<TrainableKind, KindReport>>;
+}
+
+export interface AnswersReport {
+  readonly pairs: number;
+  /** Number of answers, single ones with a label included, and their mean length in tokens; NaN without one. */
+  readonly chosen: { readonly count: number; readonly meanTokens: number };
+  readonly rejected: { readonly count: number; readonly meanTokens: number };
 }
 
 export interface DataReport {
@@ -135,6 +149,8 @@ export interface DataReport {
     readonly longest: number;
     readonly median: number;
   };
+  /** The answers of preference rows; null where no stage trains on them. */
+  readonly answers: AnswersReport | null;
   readonly sources: readonly SourceReport[];
   readonly findings: readonly Finding[];
   readonly checks: readonly Check[];

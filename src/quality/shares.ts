@@ -26,23 +26,29 @@ export const noTotal = (): SourceTotal => ({
   preference: { training: 0, trained: 0 },
 });
 
+/** The second answer of a pair is a sequence, but no example of its own. */
+export const sequenceKinds = ["text", "chat", "preference", "partner"] as const;
+
+export type SequenceKind = (typeof sequenceKinds)[number];
+
 /** Adds one sequence. */
 export function addTo(
   total: SourceTotal,
   sequence: {
     readonly tokens: number;
     readonly supervised: number;
-    readonly kind: TrainableKind;
+    readonly kind: SequenceKind;
     readonly heldOut: boolean;
   },
 ): void {
   const { tokens, supervised, kind, heldOut } = sequence;
-  total.examples++;
+  const isPartner = kind === "partner";
+  if (!isPartner) total.examples++;
   total.tokens += tokens;
   total.supervised += supervised;
   if (heldOut) return;
-  for (const part of [total, total[kind]]) {
-    part.training++;
+  for (const part of [total, total[isPartner ? "preference" : kind]]) {
+    if (!isPartner) part.training++;
     part.trained += supervised;
   }
 }

@@ -1,7 +1,7 @@
 /** Turns an example into training sequences: renders, weighs, tokenizes and truncates it. */
 
 import { type Truncated, type Truncation, truncate, windows } from "../batching/truncate.ts";
-import type { Example } from "../records/example.ts";
+import type { ChatExample, Example } from "../records/example.ts";
 import type { MaskMode, TemplateChoice } from "../templates/choice.ts";
 import { OutOfTime } from "../templates/clock.ts";
 import { renderText, weigh } from "../templates/mask.ts";
@@ -61,7 +61,7 @@ export function tokenizeExample(
   example: Exclude<Example, { kind: "preference" }>,
   { tokenizer, template, settings }: TokenizeParts,
 ): Tokenized | Refused {
-  const { maxLength, mask, systemPrompt, truncation } = settings;
+  const { maxLength, mask, truncation } = settings;
   try {
     if (example.kind === "text") {
       const segments = withSpecialTokens(renderText(example.text, tokenizer), example);
@@ -72,24 +72,41 @@ export function tokenizeExample(
       );
       return judged({ segments, proof: "structure", dropped: [], encoding, sequences, lost: 0 });
     }
-    const { messages, tools, ready } = example;
-    const {
-      segments: plain,
-      proof,
-      dropped,
-    } = ready
-      ? readyText(ready, messages, tokenizer, template)
-      : template.render({ messages, ...(tools !== undefined && { tools }) }, { system: systemPrompt });
-    const segments = weigh(withSpecialTokens(plain, example), messages, mask);
-    const encoding = tokenizer.encode(segments);
-    const cut = truncate(encoding, { maxLength, mode: truncation, bosId: tokenizer.bos?.id ?? null });
-    const tokenized = judged({ segments, proof, dropped, encoding, sequences: [cut], lost: cut.supervisedLost });
+    const whole = renderChat(example, { tokenizer, template, settings }, mask);
+    const cut = truncate(whole.encoding, { maxLength, mode: truncation, bosId: tokenizer.bos?.id ?? null });
+    const tokenized = judged({ ...whole, sequences: [cut], lost: cut.supervisedLost });
     return tokenized.problem === null && cut.problem !== null
       ? { ...tokenized, sequences: [], problem: cut.problem }
       : tokenized;
   } catch (error) {
     return refusalOf(error);
   }
+}
+
+/** A chat with its mask and tokens, of any length and without sequences. Never throws. */
+export function tokenizeChat(example: ChatExample, parts: TokenizeParts, mask: MaskMode): Tokenized | Refused {
+  try {
+    return { ...renderChat(example, parts, mask), sequences: [], lost: 0, problem: null };
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
+function renderChat(
+  example: ChatExample,
+  { tokenizer, template, settings }: TokenizeParts,
+  mask: MaskMode,
+): Omit<Tokenized, "sequences" | "lost" | "problem"> {
+  const { messages, tools, ready } = example;
+  const {
+    segments: plain,
+    proof,
+    dropped,
+  } = ready
+    ? readyText(ready, messages, tokenizer, template)
+    : template.render({ messages, ...(tools !== undefined && { tools }) }, { system: settings.systemPrompt });
+  const segments = weigh(withSpecialTokens(plain, example), messages, mask);
+  return { segments, proof, dropped, encoding: tokenizer.encode(segments) };
 }
 
 /** Lets texts of special tokens be these tokens, where the example's source says so. */

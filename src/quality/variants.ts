@@ -7,14 +7,19 @@ import type { DataSettings } from "./tokenize.ts";
 
 type ChatBody = Extract<ExampleBody, { kind: "chat" }>;
 
-/** One or more examples, in the order of their answers. Plain text, preferences and ready-made text stay as they are. */
+/** One or more examples, in the order of their answers. Plain text and ready-made text stay as they are. */
 export function variantsOf(
   example: ExampleBody,
   settings: Pick<DataSettings, "turns" | "reasoning">,
 ): readonly ExampleBody[] {
+  const inTags = (messages: readonly Message[]) => messages.map(withReasoningInTags);
+  if (example.kind === "preference") {
+    if (settings.reasoning !== "tags") return [example];
+    const { prompt, chosen, rejected } = example;
+    return [{ ...example, prompt: inTags(prompt), chosen: inTags(chosen), rejected: inTags(rejected) }];
+  }
   if (example.kind !== "chat" || example.ready) return [example];
-  const tagged =
-    settings.reasoning === "tags" ? { ...example, messages: example.messages.map(withReasoningInTags) } : example;
+  const tagged = settings.reasoning === "tags" ? { ...example, messages: inTags(example.messages) } : example;
   return settings.turns === "each" ? answersAlone(tagged) : [tagged];
 }
 
@@ -49,7 +54,8 @@ const isTrained = (message: Message | undefined): boolean =>
   message !== undefined &&
   (message.weight !== 0 || (message.parts ?? []).some(({ weight }) => weight !== undefined && weight !== 0));
 
-function asContext(message: Message): Message {
+/** The message without a loss weight, where it is an answer: the model reads it and does not learn it. */
+export function asContext(message: Message): Message {
   if (message.role !== "assistant") return message;
   const { parts: _, ...rest } = message;
   return { ...rest, weight: 0 };

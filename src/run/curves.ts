@@ -1,4 +1,4 @@
-/** The curves of a run, stored as columns: 10,000 steps are eight arrays instead of 10,000 objects. */
+/** The curves of a run, stored as columns: 10,000 steps are twelve arrays instead of 10,000 objects. */
 
 import type { EvaluationMetrics, PreferenceFigures, StepMetrics } from "./metrics.ts";
 

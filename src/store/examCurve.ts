@@ -146,13 +146,12 @@ export function curveActions(
   };
 
   return {
-    choose: (runs) => change({ runs }),
+    choose: (runs) => change({ runs, failure: null }),
     async list(choice, runs) {
       const { phase, settings } = store.getState().exam;
       if (phase !== "idle") return;
       try {
         await refresh(await exams.read(choice), runs, settings);
-        change({ failure: null });
       } catch (thrown) {
         failed(thrown);
       }

@@ -24,7 +24,9 @@ import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
+import { type SampledActions, sampledActions } from "./sampled.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
+import { type StagesActions, stagesActions } from "./stages.ts";
 import { type StartingActions, startingActions } from "./starting.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
@@ -45,6 +47,7 @@ export interface Hone {
   readonly preview: PreviewActions;
   readonly report: ReportActions;
   readonly recipe: RecipeActions;
+  readonly stages: StagesActions;
   readonly runs: RunsActions;
   readonly budget: BudgetActions;
   readonly baseLoss: BaseLossActions;
@@ -56,6 +59,7 @@ export interface Hone {
   readonly exam: ExamActions;
   readonly curve: CurveActions;
   readonly vote: VoteActions;
+  readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
   readonly update: UpdateActions;
 }
@@ -79,6 +83,7 @@ export function createHone(client: EngineClient): Hone {
   const preview = previewActions(context);
   const report = reportActions(context);
   const recipe = recipeActions(context);
+  const stages = stagesActions(context);
   const runs = runsActions(context, engine.refresh, model.ensureOpen);
   const budget = budgetActions(context);
   const baseLoss = baseLossActions(context);
@@ -89,6 +94,7 @@ export function createHone(client: EngineClient): Hone {
   const exam = examActions(context, model);
   const curve = curveActions(context, model, exam);
   const vote = voteActions(context);
+  const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
@@ -158,6 +164,7 @@ export function createHone(client: EngineClient): Hone {
     preview,
     report,
     recipe,
+    stages,
     runs,
     budget,
     baseLoss,
@@ -169,6 +176,7 @@ export function createHone(client: EngineClient): Hone {
     exam,
     curve,
     vote,
+    sampled,
     welcome,
     update,
   };

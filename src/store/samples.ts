@@ -22,7 +22,12 @@ export const dataSamples: readonly DataSample[] = [
   {
     file: "preferences.jsonl",
     label: "Preferences",
-    shows: "Chosen and rejected answers. Supervised fine-tuning leaves them out.",
+    shows: "Chosen and rejected answers, for a stage of preferences.",
+  },
+  {
+    file: "small-world-preferences.jsonl",
+    label: "Short answers",
+    shows: "Preferences for Seedling: a short and a long right answer.",
   },
   { file: "faulty.jsonl", label: "A faulty file", shows: "One row for each fault that the checks find." },
 ];

@@ -25,6 +25,7 @@ import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
 import type { CurveFacts } from "./examCurve.ts";
+import type { SampledFacts } from "./sampled.ts";
 import type { VoteFacts } from "./vote.ts";
 
 /** An error as the page shows it. */
@@ -398,6 +399,7 @@ export interface HoneState {
   readonly exam: ExamFacts;
   readonly curve: CurveFacts;
   readonly vote: VoteFacts;
+  readonly sampled: SampledFacts;
 }
 
 export const initialState: HoneState = {
@@ -485,4 +487,5 @@ export const initialState: HoneState = {
   },
   curve: { runs: null, shown: null, going: null, failure: null },
   vote: { round: null, stored: null, failure: null },
+  sampled: { pairs: [], prompts: "", drawing: null, alike: 0, used: null, failure: null },
 };

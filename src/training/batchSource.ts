@@ -48,7 +48,8 @@ export function evaluationRows(
   buckets: readonly BatchShape[],
 ): (readonly TokenizedExample[])[] {
   const sorted = [...examples].sort((a, b) => a.ids.length - b.ids.length);
-  const size = buckets[0]?.rows ?? 1;
+  // Stages of preferences have more rows in a batch than others.
+  const size = Math.max(1, Math.min(...buckets.map(({ rows }) => rows), examples.length));
   return Array.from({ length: Math.ceil(sorted.length / size) }, (_, i) => sorted.slice(i * size, (i + 1) * size));
 }
 

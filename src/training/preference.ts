@@ -3,6 +3,7 @@
  * and the loss of held-out answers.
  */
 
+import { referenceScores } from "../artifacts/contract.ts";
 import type { Batch, BatchShape, TokenizedExample } from "../batching/batch.ts";
 import {
   needsReference,
@@ -74,9 +75,6 @@ export interface Preferences {
   remembering(program: TrainingProgram): TrainingProgram;
 }
 
-/** Name of the float32 tensor of a stage's reference log-probabilities in a checkpoint. */
-const tensorName = (stage: number) => `reference.${stage}`;
-
 /** `stagesBegin` are the numbers of steps before each stage of the run, in order. */
 export function createPreferences(stages: readonly PreferenceStage[], stagesBegin: readonly number[]): Preferences {
   const objectives = stages.map((stage) => ({ stage, ...createObjective(stage) }));
@@ -92,7 +90,7 @@ export function createPreferences(stages: readonly PreferenceStage[], stagesBegi
         program.restore((restore) => {
           for (const { forget } of objectives) forget();
           return load(async (tensor, read) => {
-            const own = objectives.find(({ stage }) => tensor.name === tensorName(stage.stage));
+            const own = objectives.find(({ stage }) => tensor.name === referenceScores(stage.stage));
             await (own ? own.restore(tensor, read) : restore(tensor, read));
           });
         }),
@@ -175,7 +173,7 @@ function createObjective({ settings, stage, begin, answers, first, heldOut, buck
     tensors: (): readonly TensorSource[] => {
       const computed = reference;
       if (!needsReference(settings.loss) || computed === null) return [];
-      return [{ name: tensorName(stage), dtype: "float32", shape, read: () => computed }];
+      return [{ name: referenceScores(stage), dtype: "float32", shape, read: () => computed }];
     },
     forget() {
       if (needsReference(settings.loss)) reference = null;

@@ -23,6 +23,7 @@ import type { OpName } from "../../src/onnx/ops.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { familyLora, familyModel, familyNames } from "../support/families.ts";
+import { directBatch, directPreference, directSettings, directTokenLosses, givenOf } from "./directPreference.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 import { weightRows } from "./weightRows.ts";
 
@@ -353,7 +354,23 @@ const compositeRows: readonly GradcheckRow[] = [
   ]),
 ];
 
-export const gradcheckRows: readonly GradcheckRow[] = [...opRows, ...compositeRows, ...weightRows];
+const preferenceRows = Object.entries(directSettings).map(([name, settings], index): GradcheckRow => {
+  const { answers, batch: answerBatch } = directBatch(settings.loss, tiny.vocab_size, index + 1);
+  return {
+    ops: [],
+    name: `preferences, ${name}`,
+    domain: [-0.7, 0.7],
+    perturbed: 6,
+    given: givenOf(answerBatch),
+    build: (b) => {
+      const method = { kind: "lora", ...adapter, targets: ["q_proj", "down_proj"] } as const;
+      const tokenLosses = directTokenLosses(b, defineModel(tiny), method, answerBatch.shape);
+      return directPreference(b, settings, answers, tokenLosses, 0.5);
+    },
+  };
+});
+
+export const gradcheckRows: readonly GradcheckRow[] = [...opRows, ...compositeRows, ...weightRows, ...preferenceRows];
 
 const step = 1e-5;
 

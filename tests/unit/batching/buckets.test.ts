@@ -12,6 +12,20 @@ const supervisedIn = (list: readonly TokenizedExample[]) =>
   list.reduce((sum, example) => sum + supervisedOf(example), 0);
 const lists = exampleLists({ minLength: 1, maxLength: 40 });
 
+test("a bucket of more positions is chosen where a shorter one has too few rows", () => {
+  // Chats of one stage, and the pairs of answers of another.
+  const buckets = [
+    { rows: 2, length: 48, supervised: 64 },
+    { rows: 4, length: 32, supervised: 64 },
+    { rows: 4, length: 96, supervised: 64 },
+  ];
+  const rows = (count: number, length: number) => Array.from({ length: count }, (_, i) => [makeExample(i, length, 1)]);
+  expect(bucketFor(buckets, rows(2, 20))).toBe(buckets[0]);
+  expect(bucketFor(buckets, rows(3, 20))).toBe(buckets[1]);
+  expect(bucketFor(buckets, rows(4, 40))).toBe(buckets[2]);
+  expect(() => bucketFor(buckets, rows(5, 20))).toThrow("No bucket fits 5 rows of at most 20 tokens");
+});
+
 describe("buckets of unpacked rows", () => {
   test("any batch of rows fits its bucket; at most four, ascending, in steps of 16", () => {
     fc.assert(
@@ -69,7 +83,7 @@ describe("buckets of unpacked rows", () => {
     const buckets = chooseBuckets(list, 4, { repeats: false });
     expect(buckets).toEqual([{ rows: 4, length: 32, supervised: 16 }]);
     expect(() => bucketFor(buckets, [[makeExample(0, 33, 1)]])).toThrow(
-      "No bucket fits 33 tokens with 1 supervised ones in the batch; the largest has room for 32 and 16.",
+      "No bucket fits 1 rows of at most 33 tokens with 1 supervised ones in the batch; the largest has room for 4, 32 and 16.",
     );
   });
 });

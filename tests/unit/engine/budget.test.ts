@@ -77,8 +77,8 @@ describe("disk", () => {
     expect(disk.checkpoints).toBe(3);
     expect(disk.perCheckpoint).toBeGreaterThan(3000);
     expect(disk.perCheckpoint).toBeLessThan(3000 + 5000);
-    // The curves: eight float64 a step.
-    expect(disk.total).toBe(3 * disk.perCheckpoint + 100 * 64);
+    // The curves: twelve float64 a step.
+    expect(disk.total).toBe(3 * disk.perCheckpoint + 100 * 96);
   });
 
   test.each([
@@ -120,7 +120,7 @@ describe("advice", () => {
 
   test.each([
     // Two newest, the best, and the one that is written.
-    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set stored checkpoints to 1\.$/, { keepLast: 1 }],
+    ["fewer checkpoints", full, 3 * per + 100 * 96, /gives 1 MB more: set stored checkpoints to 1\.$/, { keepLast: 1 }],
     ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/, { method: "lora" }],
     ["room on the disk", full, 1000, /delete runs, models or datasets/, null],
   ])("of a full disk names %s where that is enough", (_, recipe, left, words, changes) => {

@@ -26,6 +26,8 @@ export interface Chain extends Partial<DataSettings> {
   readonly options?: SourceOptions;
   /** null: the detected mapping. */
   readonly mapping?: Mapping | null;
+  /** Whether a stage trains on preferences. */
+  readonly preferences?: boolean;
 }
 
 export const byteLevel = (added: readonly string[] = ["<|end|>"], bos?: "none") => {
@@ -58,7 +60,7 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
     reasoning: chain.reasoning ?? "template",
   };
   const template = createTemplate(settings.template, { tokenizer, chatTemplate: chain.chatTemplate ?? null });
-  const { mapping = null, options = {} } = chain;
+  const { mapping = null, options = {}, preferences = false } = chain;
   const choice = { hash: name, mapping, lambda, excluded, options };
   const summary = {
     name,
@@ -80,7 +82,7 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
     record: async (row: number) => records[row] as DataRecord,
   };
   const convert = withVariants(withOptions(createConverter(mapping ?? detection.mapping), options, name), settings);
-  const spec = { modelHash: "", sources: [choice], settings, mixture, validationShare, seed: 1 };
+  const spec = { modelHash: "", sources: [choice], settings, preferences, mixture, validationShare, seed: 1 };
   const sources = [{ rows, choice, convert }];
   const unnamed = { begin: () => {}, progress: () => {} };
   return inspectRows({ spec, sources, tokenizer, template, settings, chatTemplate: null, ...unnamed });

@@ -68,6 +68,16 @@ test("the preferences are 15 preference pairs", async () => {
   expect(findingOf(report, "preference")?.rows.rows).toHaveLength(15);
 });
 
+test("with a stage of preferences, both samples of preferences are used whole, and the short answers have that bias", async () => {
+  const general = await inspectSample("preferences.jsonl", { preferences: true });
+  expect(general).toMatchObject({ examples: 15, leftOutCount: 0 });
+  const short = await inspectSample("small-world-preferences.jsonl", { preferences: true });
+  expect(short).toMatchObject({ examples: 60, leftOutCount: 0 });
+  expect(short.sources[0]?.byKind.preference.training).toBe(60);
+  expect(findingOf(short, "length-bias")?.title).toMatch(/^In 100 % of 60 pairs the chosen answer is shorter/);
+  for (const { checks } of [general, short]) expect(checks.every(({ passed }) => passed)).toBe(true);
+});
+
 describe("the faulty file has the faults that its README promises", async () => {
   const file = await readFile(at("faulty.jsonl"), "utf8");
   const lines = file.trimEnd().split("\n");

@@ -82,6 +82,25 @@ describe("each answer alone", () => {
 });
 
 describe("reasoning in tags", () => {
+  test("also of both answers of a preference row, and of its prompt's answers", () => {
+    const thought = (content: string, text: string) => answer(content, { fields: { reasoning_content: text } });
+    const written = (content: string, text: string) => answer(`<think>\n${text}\n</think>\n\n${content}`);
+    const row: ExampleBody = {
+      kind: "preference",
+      prompt: [user("a"), thought("b", "1"), user("c")],
+      chosen: [thought("d", "2")],
+      rejected: [thought("e", "3")],
+    };
+    expect(tags(row)).toEqual([
+      {
+        ...row,
+        prompt: [user("a"), written("b", "1"), user("c")],
+        chosen: [written("d", "2")],
+        rejected: [written("e", "3")],
+      },
+    ]);
+  });
+
   test.each(["reasoning_content", "reasoning", "thinking"])(
     "moves %s into the text, with its other fields left",
     (name) => {

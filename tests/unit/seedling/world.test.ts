@@ -121,6 +121,28 @@ describe("pairs and exam", () => {
     expect(pairs.some(({ task }) => heldOutTasks.some((other) => other === task))).toBe(false);
   });
 
+  test("preferences: six of each trained task, of trained entities, both answers true and the chosen one shorter", () => {
+    const preferences = world.preferences(60);
+    const asked = new Set(world.pairs({ count: 5000 }).map(({ output }) => output));
+    const said = new Set(
+      relations.flatMap(({ facts, statements, followUps, answer }) =>
+        facts.flatMap((fact) => [...statements, ...followUps, answer].map((way) => sentence(fill(way, fact)))),
+      ),
+    );
+    for (const task of trainedTasks) expect(preferences.filter((pair) => pair.task === task)).toHaveLength(6);
+    expect(new Set(preferences.map(({ chosen }) => chosen)).size).toBe(60);
+    for (const { task, prompt, chosen, rejected } of preferences) {
+      const fact = factOf({ task, output: chosen });
+      expect(relationOf(task).questions.map((way) => fill(way, fact))).toContain(prompt);
+      expect(asked.has(chosen), chosen).toBe(true);
+      const sentences = rejected.split(/(?<=\.) /);
+      expect(sentences.filter((one) => !said.has(one))).toEqual([]);
+      expect(rejected).toContain(fact.slots.v ?? "");
+      expect(sentences.length).toBeGreaterThanOrEqual(2);
+    }
+    expect(world.preferences(60)).toEqual(preferences);
+  });
+
   test("a spoilt pair keeps its question and entity, and has the value of another fact", () => {
     const spoilt = spoil(pairs, 1 / 3, 5);
     const changed = spoilt.filter(({ output }, i) => output !== pairs[i]?.output);
@@ -154,7 +176,8 @@ describe("pairs and exam", () => {
 });
 
 describe("what comes with the page is what the programs make, byte for byte", () => {
-  test("pairs and exam", () => {
+  test("pairs, preferences and exam", () => {
+    expect(rowsOf("samples/small-world-preferences.jsonl")).toEqual(world.preferences(60));
     expect(rowsOf("samples/small-world.jsonl")).toEqual(world.pairs({ count: 200 }));
     expect(rowsOf("samples/small-world-exam.jsonl")).toEqual(world.exam(10));
   });

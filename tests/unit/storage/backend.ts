@@ -35,6 +35,37 @@ export type Fault =
   /** The disk refuses puts from this write on; deletes still work. */
   | "full";
 
+/** The disk as a tab sees it that dies when the test says so: `dieAfter(n)` lets n more writes through. */
+export function mortal(disk: Disk) {
+  let left = Number.POSITIVE_INFINITY;
+  const alive = () => {
+    if (left <= 0) throw new Error("the tab is dead");
+  };
+  const wrap = (inner: KeyValue): KeyValue => ({
+    async get(key) {
+      alive();
+      return inner.get(key);
+    },
+    async keys(prefix) {
+      alive();
+      return inner.keys(prefix);
+    },
+    async write(puts, deletes) {
+      alive();
+      await inner.write(puts, deletes);
+      left--;
+      alive();
+    },
+  });
+  return {
+    disk: { records: wrap(disk.records), chunks: wrap(disk.chunks) },
+    dieAfter(writes: number) {
+      left = writes;
+    },
+    isDead: () => left <= 0,
+  };
+}
+
 /** The disk as a tab sees it. Counts writes over both databases; the fault happens at write number `at` (from 1). */
 export function faulty(disk: Disk, at: number, fault: Fault) {
   let writes = 0;
@@ -113,6 +144,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       truncation: "left",
       packing: true,
       systemPrompt: null,
+      forgetting: null,
       stages: [
         {
           objective: "text",
@@ -124,10 +156,11 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: 40,
           schedule: "linear",
           warmupRatio: 0.1,
+          replay: 0,
         },
         {
           objective: "chat",
-          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
+          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 },
           sources: null,
           mixture: "sampling",
           learningRate: 2e-4,
@@ -135,6 +168,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: null,
           schedule: "cosine",
           warmupRatio: 0.03,
+          replay: 0,
         },
       ],
       batchSize: 4,
