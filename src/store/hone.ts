@@ -9,6 +9,7 @@ import { type BaseLossActions, baseLossActions } from "./baseLoss.ts";
 import { ended, withProgress } from "./before.ts";
 import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
+import { type ContestActions, contestActions } from "./contestVote.ts";
 import { type Context, patch } from "./context.ts";
 import { type DataActions, dataActions } from "./data.ts";
 import { type EditActions, editActions } from "./edits.ts";
@@ -58,6 +59,7 @@ export interface Hone {
   readonly compare: CompareActions;
   readonly exam: ExamActions;
   readonly curve: CurveActions;
+  readonly contest: ContestActions;
   readonly vote: VoteActions;
   readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
@@ -93,6 +95,7 @@ export function createHone(client: EngineClient): Hone {
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
   const curve = curveActions(context, model, exam);
+  const contest = contestActions(context);
   const vote = voteActions(context);
   const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
@@ -175,6 +178,7 @@ export function createHone(client: EngineClient): Hone {
     compare,
     exam,
     curve,
+    contest,
     vote,
     sampled,
     welcome,

@@ -23,6 +23,7 @@ import type { RunRecord } from "../run/record.ts";
 import type { WholeExamResult } from "../run/results.ts";
 import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
+import type { ContestFacts } from "./contestVote.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
 import type { CurveFacts } from "./examCurve.ts";
 import type { SampledFacts } from "./sampled.ts";
@@ -398,6 +399,7 @@ export interface HoneState {
   readonly compare: CompareFacts;
   readonly exam: ExamFacts;
   readonly curve: CurveFacts;
+  readonly contest: ContestFacts;
   readonly vote: VoteFacts;
   readonly sampled: SampledFacts;
 }
@@ -486,6 +488,7 @@ export const initialState: HoneState = {
     failure: null,
   },
   curve: { runs: null, shown: null, going: null, failure: null },
+  contest: { votes: null, ballot: null, complete: false, failure: null },
   vote: { round: null, stored: null, failure: null },
   sampled: { pairs: [], prompts: "", drawing: null, alike: 0, used: null, failure: null },
 };

@@ -4,6 +4,7 @@ import { Exam } from "../exam/Exam.tsx";
 import { useFacts } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { BlindVote } from "../vote/BlindVote.tsx";
+import { ContestVote } from "../vote/ContestVote.tsx";
 import { SampledVote } from "../vote/SampledVote.tsx";
 import { compareWords } from "../words/compare.ts";
 import { Conversation } from "./Conversation.tsx";
@@ -23,6 +24,7 @@ export function ComparePanel() {
       <History />
       {run && run.samples.length > 0 && <Samples samples={run.samples} />}
       <Exam run={run} model={model} recipe={recipe} answering={answering} />
+      <ContestVote />
       <BlindVote runId={run?.id ?? null} disabled={pending} />
       <SampledVote sides={sides.sides} missing={sides.missing} />
     </Panel>

@@ -52,3 +52,21 @@ export const curveWords = {
   html: "Download report (HTML)",
   markdown: "Download report (Markdown)",
 } as const;
+
+export const contestWords = {
+  title: "Blind vote among runs",
+  about:
+    "Votes between any two models of the exam curve, without names. The pair with the fewest votes comes next. Ratings are by Bradley and Terry.",
+  ballot: "Ballot among runs",
+  start: (models: number) => `Vote among ${models} models`,
+  end: "Show the ratings",
+  complete: "Every pair of different answers has a vote.",
+  ratings: "Ratings",
+  columns: { name: "Model", rating: "Rating", interval: "95 % interval", record: "Won, tied, lost" },
+  name: (name: string, step: number) => (step === 0 ? name : `${name}, step ${step.toLocaleString("en")}`),
+  noRating: "no vote",
+  interval: (low: number, high: number) => `${Math.round(low)} to ${Math.round(high)}`,
+  record: (won: number, ties: number, lost: number) => `${won}, ${ties}, ${lost}`,
+  ratingAbout:
+    "1000 is the average of these models; 400 points are odds of 10 to 1. A tie is half a win for both. Each model has one extra tie against an average model, so ratings stay finite.",
+} as const;

@@ -120,3 +120,33 @@ test("a failure is shown, and what was stored before it stays", { timeout: 120_0
   expect(page.curve()).toMatchObject({ going: null, failure: { message: "The device was lost." } });
   expect(page.facts().exam.phase).toBe("idle");
 });
+
+test("votes among the models of the curve are stored with their runs, undone, and there after a reload", {
+  timeout: 300_000,
+}, async () => {
+  const { first, second } = made();
+  const page = await openPage();
+  await page.hone.curve.take("own", [first, second]);
+  await page.hone.contest.list();
+  const contest = () => page.facts().contest;
+  expect(contest()).toMatchObject({ votes: [], ballot: null });
+  page.hone.contest.start();
+  const seen = new Set<string>();
+  for (let i = 0; i < 4; i++) {
+    const { ballot } = contest();
+    seen.add(`${ballot?.runId} ${ballot?.against?.runId ?? "base"}`);
+    await page.hone.contest.cast("first");
+  }
+  // Base and second answer alike, so each ballot has the first run.
+  expect(seen).toEqual(new Set([`${first.id} base`, `${second.id} ${first.id}`]));
+  expect(contest().votes).toHaveLength(4);
+  await page.hone.contest.undo();
+  expect(contest().votes).toHaveLength(3);
+  page.hone.contest.end();
+  expect(contest()).toMatchObject({ ballot: null, failure: null });
+
+  const reloaded = await openPage();
+  await reloaded.hone.curve.list("own", [first, second]);
+  await reloaded.hone.contest.list();
+  expect(reloaded.facts().contest.votes).toEqual(contest().votes);
+});
