@@ -63,9 +63,9 @@ test("ratings order models of known strength, and their intervals contain it", (
     expect(rating?.elo).toBeLessThan(1000 + step * (1.5 - index) + 150);
     expect(rating?.low).toBeLessThan(rating?.elo ?? 0);
   }
-  const sum = all.reduce((total, { won, lost, ties }) => [total[0] + won, total[1] + lost, total[2] + ties], [0, 0, 0]);
-  expect(sum[0]).toBe(sum[1]);
-  expect((sum[0] ?? 0) + (sum[2] ?? 0) / 2).toBe(360);
+  const total = (of: "won" | "lost" | "ties") => all.reduce((sum, standing) => sum + standing[of], 0);
+  expect(total("won")).toBe(total("lost"));
+  expect(total("won") + total("ties") / 2).toBe(360);
 });
 
 test("a vote counts for the answer that was shown, in both orders", () => {
@@ -75,7 +75,9 @@ test("a vote counts for the answer that was shown, in both orders", () => {
     sampling: { temperature: 0, topK: null, topP: null },
   });
   const recordOf = (votes: readonly VoteRecord[]) =>
-    Object.fromEntries(standings(players, votes).map(({ player, won, ties, lost }) => [player.name, [won, ties, lost]]));
+    Object.fromEntries(
+      standings(players, votes).map(({ player, won, ties, lost }) => [player.name, [won, ties, lost]]),
+    );
   expect(recordOf([cast(true, "first"), cast(false, "second")])).toMatchObject({ base: [2, 0, 0], a: [0, 0, 2] });
   expect(recordOf([cast(true, "second"), cast(false, "first")])).toMatchObject({ base: [0, 0, 2], a: [2, 0, 0] });
   expect(recordOf([cast(true, "tie")])).toMatchObject({ base: [0, 1, 0], a: [0, 1, 0], b: [0, 0, 0] });
