@@ -113,6 +113,8 @@ export const escapeHtml = (text: string): string =>
     .replace(/"/g, "&quot;")
     .replace(/'/g, "&#39;");
 
+const entities = (marks: string) => Array.from(marks, (mark) => `&#${mark.codePointAt(0)};`).join("");
+
 /** For text within one line of Markdown, table cells included: every mark of CommonMark and GFM as an entity or escaped. */
 export const escapeMarkdown = (text: string): string =>
   text
@@ -121,7 +123,7 @@ export const escapeMarkdown = (text: string): string =>
     .replace(/&/g, "&amp;")
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")
-    .replace(/[\\`*_{}[\]()#+!|~:@$^=-]/g, (mark) => `&#${mark.codePointAt(0)};`)
+    .replace(/[\\`*_{}[\]#!|~@$^]|:(?=\/\/)|^[-+=]|^\d+(?=[.)])/g, entities)
     .replace(/\bwww\b/gi, (word) => `${word.slice(0, 1)}&#8203;${word.slice(1)}`)
     .replace(/[\r\n\u2028\u2029\u0085]+/g, " ");
 

@@ -68,6 +68,19 @@ export const samplingsOf = ({ seeds, temperature }: ExamDraws): readonly (ExamSa
     ? [null]
     : Array.from({ length: seeds }, (_, seed) => ({ temperature, topK: null, topP: null, seed }));
 
+/** Names of runs by id; runs of one name are numbered from the oldest. */
+export function distinctNames(
+  runs: readonly Pick<RunRecord, "id" | "name" | "createdAt">[],
+): ReadonlyMap<string, string> {
+  const ordered = runs.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+  return new Map(
+    ordered.map(({ id, name }) => {
+      const same = ordered.filter((other) => other.name === name);
+      return [id, same.length === 1 ? name : `${name} (${same.findIndex((other) => other.id === id) + 1})`];
+    }),
+  );
+}
+
 /** Sides of paired tests: each line by its last point. */
 export const contestantsOf = ({ lines }: Pick<ShownCurve, "lines">): Contestant[] =>
   lines.filter(({ last }) => last.length > 0).map(({ name, last }) => ({ name, results: last }));
@@ -120,6 +133,7 @@ export function curveActions(
     if (loaded === null) return change({ shown: null });
     const { first, wanted, find, samplings } = loaded;
     const lines: CurveLine[] = [];
+    const names = distinctNames(store.getState().runs.list);
     for (const run of [null, ...runs]) {
       const own = wanted.filter((one) => one.run === run);
       const points = [...new Set(own.map(({ step }) => step))].flatMap((step): CurvePoint[] => {
@@ -130,7 +144,12 @@ export function curveActions(
       const last = await Promise.all(
         newest.map(({ id, modelHash }) => client.engine.examResult(modelHash, (run ?? first).id, id)),
       );
-      lines.push({ runId: run?.id ?? null, name: run?.name ?? first.model.name, points, last });
+      lines.push({
+        runId: run?.id ?? null,
+        name: run ? (names.get(run.id) ?? run.name) : first.model.name,
+        points,
+        last,
+      });
     }
     if (request !== requests) return;
     const missing = wanted.filter((one) => find(one) === null).length;
@@ -169,9 +188,17 @@ export function curveActions(
           await model.ensureOpen(loaded.first.model.hash);
           const { wanted, find, first } = loaded;
           const open = wanted.filter((one) => find(one) === null);
+          const names = distinctNames(store.getState().runs.list);
           for (const [index, { run, step, sampling }] of open.entries()) {
             const done = wanted.length - open.length + index;
-            change({ going: { done, total: wanted.length, who: run?.name ?? first.model.name, step } });
+            change({
+              going: {
+                done,
+                total: wanted.length,
+                who: run ? (names.get(run.id) ?? run.name) : first.model.name,
+                step,
+              },
+            });
             const { modelHash, template, systemPrompt } = {
               modelHash: first.model.hash,
               ...(run ?? first).recipe,

@@ -3,6 +3,7 @@
 import { Button, Checkbox, Group, NumberInput, Text } from "@mantine/core";
 import { useEffect, useMemo } from "react";
 import type { RunRecord } from "../../run/record.ts";
+import { distinctNames, samplingsOf } from "../../store/examCurve.ts";
 import type { ExamChoice } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
@@ -24,6 +25,7 @@ interface ExamCurveProps {
 export function ExamCurve({ run, answering, choice }: ExamCurveProps) {
   const hone = useHone();
   const { runs: chosen, shown, going, failure } = useFacts((state) => state.curve);
+  const all = useFacts((state) => state.runs.list);
   const { settings, phase, own } = useFacts((state) => state.exam);
   const ready = useFacts((state) => state.engine.status === "ready");
   const idle = phase === "idle";
@@ -44,6 +46,7 @@ export function ExamCurve({ run, answering, choice }: ExamCurveProps) {
     const ids = runs.map((one) => one.id);
     hone.curve.choose(on ? [...ids, id] : ids.filter((one) => one !== id));
   };
+  const names = useMemo(() => distinctNames(all), [all]);
   const visible = shown !== null && runs.length > 0 ? shown : null;
   const taken = visible ? visible.total - visible.missing : 0;
 
@@ -61,7 +64,7 @@ export function ExamCurve({ run, answering, choice }: ExamCurveProps) {
               <Checkbox
                 key={id}
                 value={id}
-                label={name}
+                label={names.get(id) ?? name}
                 disabled={!idle}
                 onChange={({ currentTarget: { checked } }) => toggle(id, checked)}
               />
@@ -119,7 +122,10 @@ export function ExamCurve({ run, answering, choice }: ExamCurveProps) {
               ? words.noExam
               : going
                 ? words.going(going.done, going.total, going.who, going.step)
-                : visible && (visible.missing === 0 ? words.complete(visible.total) : words.few(visible.total - 1))}
+                : visible &&
+                  (visible.missing === 0
+                    ? words.complete(visible.total)
+                    : words.few(visible.total / samplingsOf(visible.draws).length - 1))}
           </Text>
         </Group>
       )}
