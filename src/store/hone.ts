@@ -9,11 +9,13 @@ import { type BaseLossActions, baseLossActions } from "./baseLoss.ts";
 import { ended, withProgress } from "./before.ts";
 import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
+import { type ContestActions, contestActions } from "./contestVote.ts";
 import { type Context, patch } from "./context.ts";
 import { type DataActions, dataActions } from "./data.ts";
 import { type EditActions, editActions } from "./edits.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
+import { type CurveActions, curveActions } from "./examCurve.ts";
 import { type GeneralActions, generalActions } from "./general.ts";
 import { createHeads, type Heads } from "./heads.ts";
 import { type MakeActions, makeActions } from "./make.ts";
@@ -62,6 +64,8 @@ export interface Hone {
   readonly exam: ExamActions;
   readonly rowLosses: RowLossActions;
   readonly make: MakeActions;
+  readonly curve: CurveActions;
+  readonly contest: ContestActions;
   readonly vote: VoteActions;
   readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
@@ -98,6 +102,8 @@ export function createHone(client: EngineClient): Hone {
   const exam = examActions(context, model);
   const rowLosses = rowLossActions(context, model);
   const make = makeActions(context, model, data);
+  const curve = curveActions(context, model, exam);
+  const contest = contestActions(context);
   const vote = voteActions(context);
   const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
@@ -185,6 +191,8 @@ export function createHone(client: EngineClient): Hone {
     exam,
     rowLosses,
     make,
+    curve,
+    contest,
     vote,
     sampled,
     welcome,
