@@ -26,7 +26,6 @@ import { ThemeVariables } from "./shell/ThemeVariables.tsx";
 import { UpdateNote } from "./shell/UpdateNote.tsx";
 import { DataPanel } from "./sources/DataPanel.tsx";
 import { SpecProvider } from "./spec.tsx";
-import { TakeAwayPanel } from "./takeAway/TakeAwayPanel.tsx";
 import { TemplatePanel } from "./template/TemplatePanel.tsx";
 import { readableColours, theme } from "./theme.ts";
 import { RecipePanel } from "./train/RecipePanel.tsx";
@@ -38,6 +37,7 @@ const { parts } = railWords;
 type Part = readonly [name: string, part: ComponentType];
 
 const RowLossPanel = later("compare", async () => (await import("./rowLosses/RowLossPanel.tsx")).RowLossPanel);
+const TakeAwayPanel = later("take-away", async () => (await import("./takeAway/TakeAwayPanel.tsx")).TakeAwayPanel);
 const MakePanel = later("data", async () => (await import("./make/MakePanel.tsx")).MakePanel);
 
 /** The parts of each screen from top to bottom. Of two columns, the left one has settings and the right one results. */

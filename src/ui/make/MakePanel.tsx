@@ -1,6 +1,6 @@
 /** A teacher model writes rows from examples or documents. */
 
-import { Button, Group, NativeSelect, NumberInput, SegmentedControl, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Group, NativeSelect, NumberInput, Text, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Grader } from "../../generation/make/filters.ts";
 import type { Subject } from "../../protocol/engine.ts";
@@ -137,12 +137,12 @@ export function MakePanel() {
       <Text size="sm" c="dimmed">
         {words.quality}
       </Text>
-      <SegmentedControl
-        aria-label={words.way}
+      <NativeSelect
+        label={words.way}
         className={classes.way ?? ""}
         value={way}
         data={(["examples", "documents"] as const).map((value) => ({ value, label: words.ways[value] }))}
-        onChange={(value) => setWay(value === "documents" ? "documents" : "examples")}
+        onChange={({ currentTarget: { value } }) => setWay(value === "documents" ? "documents" : "examples")}
       />
       {way === "examples" ? (
         <Textarea

@@ -16,10 +16,10 @@ const reasons: Readonly<Record<DropReason, string>> = {
 };
 
 const graders: Readonly<Record<Grader["kind"], string>> = {
-  none: "None",
-  exact: "Is exactly",
-  contains: "Contains",
-  regex: "Regular expression",
+  none: "pass the filters",
+  exact: "be exactly this text",
+  contains: "contain this text",
+  regex: "match this expression",
 };
 
 export const makeWords = {
@@ -28,7 +28,7 @@ export const makeWords = {
     "A model writes new questions and answers: from a few examples, or from passages of your documents. Each row is marked as made and trains only after you accept it.",
   quality:
     "Quality is that of the teacher. Small models repeat themselves and invent facts: expect to refuse most rows. Seedling has to be tuned before it writes questions at all.",
-  way: "Made from",
+  way: "Make from",
   ways: { examples: "Examples", documents: "Documents" },
   teacher: "Teacher",
   base: (name: string) => `${name}, not tuned`,
@@ -48,7 +48,7 @@ export const makeWords = {
   temperature: "Temperature",
   draws: "Answers drawn at most",
   drawsAbout: "An answer is drawn again until it passes all filters.",
-  grader: "The answer",
+  grader: "The answer must",
   graders,
   graderText: "Text of the grader",
   make: "Make rows",
