@@ -48,7 +48,7 @@ export const curveWords = {
   columns: { who: "Model", step: "Step", right: "Right", interval: "95 % interval" },
   tests: "Paired tests of the last checkpoints",
   testsAbout:
-    "McNemar's exact test on the same questions, two-sided; several seeds: exact sign-flip test. “Corrected” is p after Holm's correction for all tests here. Below 0.05 counts as a difference.",
+    "McNemar's exact test on the same questions, two-sided; several seeds: exact sign-flip test. “Corrected” is p after Holm's correction for all tests here. Below 0.05 counts as a difference. A test compares two checkpoints, not two recipes: another training seed gives another checkpoint.",
   html: "Download report (HTML)",
   markdown: "Download report (Markdown)",
 } as const;
