@@ -26,7 +26,7 @@ export const graderWords = {
 export const curveWords = {
   title: "Exam curve",
   about:
-    "Every stored checkpoint of the chosen runs takes the exam above. Bars are 95 % intervals (Wilson): with as many other questions, the share would stay inside in 95 of 100 exams.",
+    "Every stored checkpoint of the chosen runs takes the exam above. Bars are 95 % intervals (Wilson): in 95 of 100 exams the bar contains the true share.",
   runs: "Runs",
   none: "No run has a stored checkpoint yet.",
   noExam: "Choose an exam above.",
