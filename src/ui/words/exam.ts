@@ -26,7 +26,7 @@ export const graderWords = {
 export const curveWords = {
   title: "Exam curve",
   about:
-    "Every stored checkpoint of the chosen runs takes the exam above. Bars are 95 % intervals (Wilson): with as many other questions, the share would stay inside in 95 of 100 exams.",
+    "Every stored checkpoint of the chosen runs takes the exam above. Bars are 95 % intervals (Wilson): in 95 of 100 exams the bar contains the true share.",
   runs: "Runs",
   none: "No run has a stored checkpoint yet.",
   noExam: "Choose an exam above.",
@@ -48,7 +48,7 @@ export const curveWords = {
   columns: { who: "Model", step: "Step", right: "Right", interval: "95 % interval" },
   tests: "Paired tests of the last checkpoints",
   testsAbout:
-    "McNemar's exact test on the same questions, two-sided; several seeds: exact sign-flip test. “Corrected” is p after Holm's correction for all tests here. Below 0.05 counts as a difference.",
+    "McNemar's exact test on the same questions, two-sided; several seeds: exact sign-flip test. “Corrected” is p after Holm's correction for all tests here. Below 0.05 counts as a difference. A test compares two checkpoints, not two recipes: another training seed gives another checkpoint.",
   html: "Download report (HTML)",
   markdown: "Download report (Markdown)",
 } as const;
