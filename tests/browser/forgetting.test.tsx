@@ -102,7 +102,7 @@ test("the guard pauses; the meter shows all sets, and Resume goes on", { timeout
   await expect
     .element(meter)
     .toHaveTextContent(`General text: prose.jsonl${figure(losses[0] ?? 0)}${figure(losses.at(-1) ?? 0)}`);
-  await stopped.getByRole("button", { name: "Resume" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await vi.waitFor(() => expect(hone.store.getState().runs.list[0]?.step).toBeGreaterThan(run.step), {
     timeout: 60_000,
   });
