@@ -1,6 +1,7 @@
 /** Declared options: defaults read back as themselves, bounds hold, doubts speak only outside the usual. */
 
 import { expect, test } from "vitest";
+import { noForgetting } from "../../../src/run/forgetting.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { starterTemplate } from "../../../src/run/rowFields.ts";
 import { lastStage } from "../../../src/run/stage.ts";
@@ -26,9 +27,11 @@ test.each(methods)("every default of %s, as shown, reads back to the same recipe
 
 test("every field of a recipe and its stages has an option, and no field has two", () => {
   const recipe = defaultRecipe("lora");
-  const { lora, method: _method, compute: _compute, ...rest } = recipe;
+  const { lora, method: _method, compute: _compute, forgetting, ...rest } = recipe;
+  // The general text is chosen among the sources.
+  const { sources: _general, ...meter } = forgetting ?? noForgetting;
   const { objective: _objective, preference: _preference, sources: _sources, ...stage } = lastStage(recipe);
-  const kept = [rest, lora, stage].flatMap((part) => Object.keys(part));
+  const kept = [rest, lora, stage, meter].flatMap((part) => Object.keys(part));
   // In an address `compute` is the provider, so the recipe's field has another name there.
   const views = ["products", "customTemplate", "textEpochs", "textLearningRate"];
   expect(recipeOptions.map(({ field }) => field).toSorted()).toEqual([...kept, ...views].toSorted());
@@ -139,6 +142,7 @@ test("what a page of version 1 kept or linked to is the same two stages", () => 
     schedule: "linear",
     learningRate: 1e-3,
     warmupRatio: 0.03,
+    replay: 0,
   };
   expect(refusals).toEqual({});
   expect(recipe.stages).toEqual([

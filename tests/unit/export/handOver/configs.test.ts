@@ -68,6 +68,9 @@ test("every setting of the recipe has a row, and every key that a row names is i
   // The form's names for values that are fields of the first stage, of LoRA, or of two fields.
   const sameAs: Readonly<Record<string, string>> = {
     customTemplate: "template",
+    allowedRise: "forgetting",
+    exam: "forgetting",
+    examEvery: "forgetting",
     products: "compute",
     stages: "objective",
     textEpochs: "epochs",
