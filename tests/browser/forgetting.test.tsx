@@ -89,7 +89,6 @@ test("the guard pauses; the meter shows all sets, and Resume goes on", { timeout
     ["learningRate", "0.02"],
     ["evaluateEvery", "4"],
     ["allowedRise", "0.001"],
-    ["replay", "0.01"],
   ] as const)
     hone.recipe.enter(field, value);
   await start.click();
@@ -97,7 +96,7 @@ test("the guard pauses; the meter shows all sets, and Resume goes on", { timeout
   await axeClean();
   const [run] = hone.store.getState().runs.list;
   if (!run) throw new Error("There is no run.");
-  expect([run.status, run.recipe.forgetting?.sources, run.recipe.stages[0]?.replay]).toEqual(["paused", [1], 0.01]);
+  expect([run.status, run.step, run.recipe.forgetting?.sources]).toEqual(["paused", 8, [1]]);
   const { evaluations } = hone.series.of(run.id);
   const losses = evaluations.map(({ sets }) => sets[generalOf(1).name] ?? Number.NaN);
   await expect
