@@ -8,7 +8,8 @@ import { figure } from "../../src/ui/format.ts";
 import { colourRows, keepBasics, keepRows } from "../support/kept.ts";
 import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
-const prose = Array.from({ length: 12 }, (_, i) => ({ text: `Nobody knows why the ${i}th fox was grey.` }));
+/** Letters that the task does not have, so that its training makes them less likely. */
+const prose = Array.from({ length: 12 }, (_, i) => ({ text: `QUXZ JVWK QUXZ JVWK ${i}` }));
 const kept = eachOnAPage(async (here) => {
   const basics = await keepBasics(here, { rows: colourRows(40) });
   return { ...basics, prose: await keepRows(here, prose, "prose.jsonl") };
@@ -32,7 +33,7 @@ async function axeClean() {
   expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
 }
 
-test("general text brings its settings; without it they are gone, and the choice outlives a reload", async () => {
+test("general text brings its settings; without it they are gone", async () => {
   const hone = await open();
   expect(share.query()).toBeNull();
   await text.selectOptions("prose.jsonl");
@@ -73,7 +74,7 @@ test("an exam during training needs an exam", async () => {
   hone.recipe.enter("exam", "2");
   await expect.element(page.getByText(/^No exam is open\./)).toBeVisible();
   await expect.element(start).toBeDisabled();
-  const row = { prompt: "What colour is number 3?", expected: "Red." };
+  const row = { instruction: "What colour is number 3?", output: "Red." };
   await hone.exam.open([new File([JSON.stringify(row)], "exam.jsonl")]);
   await expect.element(start).toBeEnabled();
 });
@@ -88,7 +89,6 @@ test("the guard pauses; the meter shows all sets, and Resume goes on", { timeout
     ["learningRate", "0.02"],
     ["evaluateEvery", "4"],
     ["allowedRise", "0.001"],
-    ["replay", "0.05"],
   ] as const)
     hone.recipe.enter(field, value);
   await start.click();
@@ -96,13 +96,13 @@ test("the guard pauses; the meter shows all sets, and Resume goes on", { timeout
   await axeClean();
   const [run] = hone.store.getState().runs.list;
   if (!run) throw new Error("There is no run.");
-  expect([run.status, run.recipe.forgetting?.sources, run.recipe.stages[0]?.replay]).toEqual(["paused", [1], 0.05]);
+  expect([run.status, run.step, run.recipe.forgetting?.sources]).toEqual(["paused", 8, [1]]);
   const { evaluations } = hone.series.of(run.id);
   const losses = evaluations.map(({ sets }) => sets[generalOf(1).name] ?? Number.NaN);
   await expect
     .element(meter)
     .toHaveTextContent(`General text: prose.jsonl${figure(losses[0] ?? 0)}${figure(losses.at(-1) ?? 0)}`);
-  await stopped.getByRole("button", { name: "Resume" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await vi.waitFor(() => expect(hone.store.getState().runs.list[0]?.step).toBeGreaterThan(run.step), {
     timeout: 60_000,
   });

@@ -59,7 +59,7 @@ function Writing({
         />
         <Button
           variant="default"
-          mt={24}
+          mt={{ base: 0, xs: 24 }}
           disabled={count === null || first === null}
           onClick={() => count !== null && first !== null && onStart(count, first)}
         >

@@ -41,7 +41,7 @@ function endsOf<T>(evaluations: Evaluations, of: (found: EvaluationMetrics) => T
 }
 
 /** Created anew for other sets. */
-function SetCurves({ run, sets, evaluations }: { run: RunRecord; sets: readonly string[]; evaluations: Evaluations }) {
+function SetCurves({ run, sets, series }: { run: RunRecord; sets: readonly string[]; series: RunSeries }) {
   const curves = useMemo(
     () =>
       sets.map((set, index): Curve => {
@@ -55,11 +55,12 @@ function SetCurves({ run, sets, evaluations }: { run: RunRecord; sets: readonly 
     [sets, run.sources],
   );
   const data = useMemo(
+    // The list of evaluations grows in place; the series is a new object after each.
     (): uPlot.AlignedData => [
-      evaluations.map(({ step }) => step),
-      ...sets.map((set) => evaluations.map((evaluation) => evaluation.sets[set] ?? null)),
+      series.evaluations.map(({ step }) => step),
+      ...sets.map((set) => series.evaluations.map((evaluation) => evaluation.sets[set] ?? null)),
     ],
-    [sets, evaluations],
+    [sets, series],
   );
   return <Curves curves={curves} data={data} height={200} together={`${run.id} sets`} />;
 }
@@ -81,7 +82,7 @@ export function MeterView({ run, series }: { readonly run: RunRecord; readonly s
   return (
     <figure className={classes.figure} aria-label={words.title} data-testid="meter">
       <h3 className={classes.title}>{words.title}</h3>
-      <SetCurves key={key} run={run} sets={sets} evaluations={evaluations} />
+      <SetCurves key={key} run={run} sets={sets} series={series} />
       <ScrollRegion label={words.title}>
         <table className={classes.table}>
           <thead>

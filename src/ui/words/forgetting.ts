@@ -69,7 +69,6 @@ export const meterWords = {
 
 export const guardWords = {
   paused: "The guard paused the run",
-  resume: "Resume",
   take: (step: number) => `Take away step ${step}`,
   hint: "A lower learning rate, fewer epochs, or a share of general text reduce forgetting in the next run.",
 } as const;

@@ -68,11 +68,11 @@ test("every setting of the recipe has a row, and every key that a row names is i
   // The form's names for values that are fields of a stage, of the forgetting meter, or of two fields.
   const sameAs: Readonly<Record<string, string>> = {
     customTemplate: "template",
-    products: "compute",
-    stages: "objective",
+    allowedRise: "forgetting",
     exam: "forgetting",
     examEvery: "forgetting",
-    allowedRise: "forgetting",
+    products: "compute",
+    stages: "objective",
   };
   for (const { facts, stage } of stages) {
     const rows = settingRows(facts, stage);
