@@ -5,22 +5,19 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDatasetService } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
 import type { DataApi } from "../../../src/protocol/datasets.ts";
-import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
-import { alone } from "../../../src/protocol/tabs.ts";
-import { stepsOf } from "../../../src/run/curves.ts";
+import type { EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
 import { generalOf, validationOfSource } from "../../../src/run/heldOut.ts";
 import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { withLambdas } from "../../../src/run/stage.ts";
-import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
 import { takeIn } from "../../support/engineHere.ts";
 import { type RecipeChange, recipeWith, withForgetting } from "../../support/recipe.ts";
-import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
-import { type Disk, loadWhole, newDisk, tabOn } from "../storage/backend.ts";
+import { tinyRows } from "../../support/tinyLlama.ts";
+import { type Disk, newDisk } from "../storage/backend.ts";
+import { leftBy, openTab } from "./tab.ts";
 
 const timeout = 300_000;
 /** Letters that the task does not have, so that its training makes them less likely. */
@@ -53,27 +50,11 @@ function recipeOf(change: RecipeChange = {}, forgetting: Parameters<typeof withF
 let data: DataApi;
 let sources: readonly SourceChoice[];
 
-/** A tab over a disk, with the model opened. */
-async function openTab(disk: Disk, onEvent: (event: EngineEvent) => void = () => {}) {
-  const engine = await createEngine(
-    nodeEntries,
-    onEvent,
-    async () => data,
-    alone,
-    () => openStorage(tabOn(disk)),
-  );
-  await engine.start("wasm");
-  const { hash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()), name: "tiny" });
+/** A tab over a disk, and what it needs to start a run. */
+async function tabWith(disk: Disk, onEvent?: (event: EngineEvent) => void) {
+  const { engine, hash } = await openTab(disk, data, onEvent);
   const request = (recipe: Recipe): RunRequest => ({ name: "meter", modelHash: hash, sources, recipe, exam });
   return { engine, request, hash };
-}
-
-/** What a run leaves: weights and moments as bytes, curves without times, record. */
-async function leftBy(disk: Disk, engine: EngineApi, { id, stages, progress, best, exam: drawn }: RunRecord) {
-  const { steps, evaluations } = await engine.curvesOf(id);
-  const { step, tensors } = await loadWhole(await openStorage(tabOn(disk)), id);
-  const metrics = stepsOf(steps).map(({ seconds: _, ...rest }) => rest);
-  return { step, tensors, metrics, evaluations, stages, progress, best, drawn };
 }
 
 beforeAll(async () => {
@@ -91,10 +72,10 @@ describe("the meter", () => {
 
   test("measures the task by source, general text, and an exam on its schedule", { timeout }, async () => {
     const disk = newDisk();
-    const { engine, request } = await openTab(disk);
+    const { engine, request } = await tabWith(disk);
     const run = await engine.startRun(request(recipe));
     expect([run.status, run.reason]).toEqual(["finished", null]);
-    const { evaluations, drawn } = await leftBy(disk, engine, run);
+    const { evaluations, exam: drawn } = await leftBy(disk, engine, run);
     expect(evaluations.map(({ step }) => step)).toEqual([0, 3, 6, 9]);
     expect(evaluations.map(({ exam: score }) => score?.questions ?? null)).toEqual([4, null, 4, 4]);
     const names = ["validation", validationOfSource(0), validationOfSource(1), general];
@@ -115,7 +96,7 @@ describe("the meter", () => {
 
   test("leaves the trajectory as it is without it", { timeout }, async () => {
     const disk = newDisk();
-    const { engine, request } = await openTab(disk);
+    const { engine, request } = await tabWith(disk);
     const [measured, plain] = [await engine.startRun(request(recipe)), await engine.startRun(request(recipeOf()))];
     const [one, other] = [await leftBy(disk, engine, measured), await leftBy(disk, engine, plain)];
     expect(one.metrics).toEqual(other.metrics);
@@ -124,12 +105,12 @@ describe("the meter", () => {
 
   test("paused at any moment, an exam included, and resumed, it ends byte for byte the same", { timeout }, async () => {
     const quiet = newDisk();
-    const tab = await openTab(quiet);
+    const tab = await tabWith(quiet);
     const whole = await leftBy(quiet, tab.engine, await tab.engine.startRun(tab.request(recipe)));
     const disk = newDisk();
     let events = 0;
     let at = 0;
-    const { engine, request } = await openTab(disk, (event) => {
+    const { engine, request } = await tabWith(disk, (event) => {
       // The steps, checkpoints, validations and parts before the first step of a run.
       if (["step", "checkpoint", "evaluation", "progress"].includes(event.type) && ++events === at)
         void engine.pauseRun();
@@ -147,7 +128,7 @@ describe("the meter", () => {
   });
 
   test("an exam is only started with questions", { timeout }, async () => {
-    const { engine, request } = await openTab(newDisk());
+    const { engine, request } = await tabWith(newDisk());
     const { exam: _, ...without } = request(recipe);
     await expect(engine.startRun(without)).rejects.toThrow(/exam of 4 questions during training, but no exam is open/);
     expect(await engine.listRuns()).toEqual([]);
@@ -159,7 +140,7 @@ describe("the guard", () => {
     timeout,
   }, async () => {
     const disk = newDisk();
-    const { engine, request } = await openTab(disk);
+    const { engine, request } = await tabWith(disk);
     const free = await leftBy(disk, engine, await engine.startRun(request(recipeOf({ checkpointEvery: 100 }))));
     const losses = free.evaluations.map(({ sets }) => sets[general] ?? 0);
     const [base = 0, first = 0, second = 0, third = 0] = losses;
@@ -191,12 +172,12 @@ describe("the guard", () => {
   test("counts the rise from the stop after a reload, too", { timeout }, async () => {
     const disk = newDisk();
     const recipe = recipeOf({ steps: 12 }, { allowedRise: 0.01 });
-    const first = await openTab(disk);
+    const first = await tabWith(disk);
     let run = await first.engine.startRun(first.request(recipe));
     expect([run.status, run.step]).toEqual(["paused", 3]);
     const stops = [run.step];
     while (run.status === "paused") {
-      const { engine } = await openTab(disk);
+      const { engine } = await tabWith(disk);
       run = await engine.resumeRun(run.id);
       stops.push(run.step);
     }
@@ -210,7 +191,7 @@ describe("the guard", () => {
 
   test("keeps the lowest general loss where that chooses the best", { timeout }, async () => {
     const disk = newDisk();
-    const { engine, request } = await openTab(disk);
+    const { engine, request } = await tabWith(disk);
     const run = await engine.startRun(request({ ...recipeOf(), bestBy: "general" }));
     const { evaluations } = await engine.curvesOf(run.id);
     const [lowest] = evaluations.toSorted((a, b) => (a.sets[general] ?? 0) - (b.sets[general] ?? 0));
@@ -221,7 +202,7 @@ describe("the guard", () => {
 describe("replay", () => {
   test("draws general text, and less of it is forgotten", { timeout }, async () => {
     const disk = newDisk();
-    const { engine, request } = await openTab(disk);
+    const { engine, request } = await tabWith(disk);
     const epochs = { steps: null, epochs: 3 };
     const without = await leftBy(disk, engine, await engine.startRun(request(recipeOf(epochs))));
     const run = await engine.startRun(request(recipeOf({ ...epochs, replay: 0.5 })));
@@ -246,14 +227,14 @@ describe("replay", () => {
     ],
     ["without held-out rows", {}, { validationShare: 0 }, /no row of the task is held out/],
   ] as const)("is refused %s", async (_, forgetting, change, message) => {
-    const { engine, request } = await openTab(newDisk());
+    const { engine, request } = await tabWith(newDisk());
     await expect(engine.startRun(request(recipeOf(change, forgetting)))).rejects.toThrow(message);
   });
 });
 
 describe("texts that the base model writes", () => {
   test("are equal for equal seeds, and train as general text", { timeout }, async () => {
-    const { engine, request, hash } = await openTab(newDisk());
+    const { engine, request, hash } = await tabWith(newDisk());
     const written = await engine.writeTexts({ modelHash: hash, texts: 6, tokens: 12, seed: 3 });
     expect(written.length).toBeGreaterThan(3);
     expect(await engine.writeTexts({ modelHash: hash, texts: 6, tokens: 12, seed: 3 })).toEqual(written);
@@ -276,7 +257,7 @@ describe("texts that the base model writes", () => {
   });
 
   test("can be cancelled, and their number has a limit", { timeout }, async () => {
-    const { engine, hash } = await openTab(newDisk());
+    const { engine, hash } = await tabWith(newDisk());
     const controller = new AbortController();
     const writing = engine.writeTexts({ modelHash: hash, texts: 40, tokens: 100, seed: 3 }, controller.signal);
     controller.abort();
