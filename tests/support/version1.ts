@@ -212,7 +212,8 @@ function version1Recipe({
   const [first, second] = stages;
   if (!first || stages.length > 2) throw new Error(`Version 1 had one stage or two, not ${stages.length}.`);
   const last = second ?? first;
-  const { objective: _objective, sources: _sources, preference: _preference, ...form } = last;
+  const { objective: _objective, sources: _sources, preference: _preference, replay, ...form } = last;
+  expect([replay, first.replay]).toEqual([0, 0]);
   const { epochs, steps, learningRate, ...shared } = first;
   if (second) {
     expect([first.objective, steps, second.objective]).toEqual(["text", null, "chat"]);
