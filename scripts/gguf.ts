@@ -15,8 +15,8 @@ import { defaultsFor } from "../src/store/recipe.ts";
 import { demoData, demoExam } from "../src/store/seedling.ts";
 import { ggufConfigs, llamaFolder } from "../tests/support/smallGguf.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
-import { checkGguf, type GgufVerdict } from "./oracle/gguf/compare.ts";
-import { examineRun } from "./oracle/gguf/exam.ts";
+import { type Comparison, checkGguf, type GgufVerdict } from "./oracle/gguf/compare.ts";
+import { type ExamVerdict, examineRun } from "./oracle/gguf/exam.ts";
 import { type LlamaRunner, llamaMissing, startLlama } from "./oracle/gguf/llama.ts";
 import { openLaboratory } from "./seedling/laboratory.ts";
 import type { Pair } from "./seedling/pairs.ts";
@@ -56,6 +56,8 @@ function everyModel(place: string): [string, string][] {
   ];
 }
 
+type Figures = Pick<Comparison, "deviation" | "divergence">;
+
 function show({ name, refusal, notes, texts, comparisons }: GgufVerdict): number {
   if (refusal !== null) {
     console.info(`none ${name}: ${refusal}`);
@@ -66,10 +68,14 @@ function show({ name, refusal, notes, texts, comparisons }: GgufVerdict): number
     `${texts.faults.length === 0 ? "ok  " : "FAIL"} ${name}: ${texts.equal} of 60 texts have equal tokens, ${texts.noted} others as noted`,
   );
   for (const fault of texts.faults) console.info(`       ${fault}`);
-  for (const { what, deviation, greedy, answered, faults: own } of comparisons) {
+  for (const { what, deviation, divergence, fromFloat, greedy, answered, faults: own } of comparisons) {
     const found = own.length === 0 ? "" : `: ${own.join("; ")}`;
+    const figures = ({ deviation: most, divergence: mean }: Figures) =>
+      `${most.toExponential(1)} (mean divergence ${mean.toExponential(1)})`;
+    const same = figures({ deviation, divergence });
+    const beside = fromFloat && what !== "F32" ? `, from the float model ${figures(fromFloat)}` : "";
     console.info(
-      `${own.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${deviation.toExponential(1)}  ${greedy} of ${answered} ids${found}`,
+      `${own.length === 0 ? "ok  " : "FAIL"}   ${what.padEnd(4)} ${same}${beside}  ${greedy} of ${answered} ids${found}`,
     );
     faults.push(...own);
   }
@@ -82,8 +88,8 @@ const pairsOf = (name: string) => readRows<Pair>(join(projectRoot, "public", "sa
 /** As the page proposes for Seedling. */
 const pageRecipe = { ...defaultsFor({ name: "Seedling" }, "lora"), maxLength: 256, samplePrompts: 0, watchEvery: null };
 
-/** The run of a file or, for Seedling, of the page's data; its files answer questions. Returns the number of faults. */
-async function examine(llama: LlamaRunner, model: string, run: string | null, out: string): Promise<number> {
+/** The run of a file or, for Seedling, of the page's data; its files answer questions. */
+async function examine(llama: LlamaRunner, model: string, run: string | null, out: string): Promise<ExamVerdict[]> {
   const laboratory = await openLaboratory(model, basename(model), { entries: nodeEntries });
   const { engine } = laboratory;
   const base = join(out, "..", basename(model), "F32", `${basename(model)}-F32.gguf`);
@@ -102,7 +108,7 @@ async function examine(llama: LlamaRunner, model: string, run: string | null, ou
     );
     for (const fault of faults) console.info(`       ${fault}`);
   }
-  return verdicts.filter(({ faults }) => faults.length > 0).length;
+  return verdicts;
 }
 
 async function main() {
@@ -127,6 +133,7 @@ async function main() {
   try {
     const given = values.model?.map((path): [string, string] => [basename(path), existing("model", path, usage)]);
     const verdicts: GgufVerdict[] = [];
+    let exam: readonly ExamVerdict[] = [];
     let faults = 0;
     for (const [name, path] of given ?? everyModel(place)) {
       const verdict = await checkGguf(runtime, llama, name, path, join(out, name));
@@ -136,11 +143,12 @@ async function main() {
     if (!given || values.run) {
       const [[, path = ""] = []] = given ?? [["seedling", join(projectRoot, "public", "models", "seedling")]];
       console.info(values.run ? `\n${values.run}` : "\nSeedling, trained on the page's data, takes the exam");
-      faults += await examine(llama, path, values.run ? existing("run", values.run, usage) : null, join(out, "tuned"));
+      exam = await examine(llama, path, values.run ? existing("run", values.run, usage) : null, join(out, "tuned"));
+      faults += exam.filter(({ faults: found }) => found.length > 0).length;
     }
     const refused = verdicts.filter(({ refusal }) => refusal !== null).length;
     console.info(`\n${verdicts.length} models, ${refused} refused by name, ${faults} differences.`);
-    writeJson(values.json, verdicts);
+    writeJson(values.json, { models: verdicts, exam });
     if (values.freeze && !given) freeze(verdicts);
     process.exitCode = faults > 0 ? 1 : 0;
   } finally {

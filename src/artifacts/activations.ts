@@ -6,7 +6,7 @@
 
 import type { AttributeValue, Graph, Node, Value } from "../onnx/graph.ts";
 import { constantBytes } from "../onnx/model.ts";
-import type { OpName } from "../onnx/ops.ts";
+import type { AnyOpName } from "../onnx/ops.ts";
 import { byteSizeOf, sameShape } from "../tensor/dtype.ts";
 
 export type ProviderName = "webgpu" | "wasm";
@@ -29,11 +29,11 @@ export interface RunPlan {
 }
 
 /** Operators whose output is the input's memory under another shape. */
-const views: ReadonlySet<OpName> = new Set<OpName>(["Reshape"]);
+const views: ReadonlySet<AnyOpName> = new Set<AnyOpName>(["Reshape"]);
 /** Kernels that overwrite their first input when no other node reads it; WebGPU has none. */
-const inPlace: { readonly [provider in ProviderName]: ReadonlySet<OpName> } = {
+const inPlace: { readonly [provider in ProviderName]: ReadonlySet<AnyOpName> } = {
   webgpu: new Set(),
-  wasm: new Set<OpName>(["Softmax", "ScatterElements", "ScatterND"]),
+  wasm: new Set<AnyOpName>(["Softmax", "ScatterElements", "ScatterND"]),
 };
 
 /**

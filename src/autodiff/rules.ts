@@ -7,7 +7,8 @@
 
 import type { Gradient, GraphBuilder } from "../onnx/builder.ts";
 import { type Attributes, constantNumbers, GraphError, type Value } from "../onnx/graph.ts";
-import { normalizeAxis, type OpName } from "../onnx/ops.ts";
+import type { OpName } from "../onnx/ops.ts";
+import { normalizeAxis } from "../onnx/shapes.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 
 /** A gradient that can be added to an earlier one in the same operation. */

@@ -16,15 +16,20 @@ export interface PreferenceSettings {
   readonly labelSmoothing: number;
   /** γ of SimPO: the margin that a pair must reach. */
   readonly gamma: number;
+  /** Factors of KTO's loss of chosen answers, and of rejected ones. Above 0. */
+  readonly chosenWeight: number;
+  readonly rejectedWeight: number;
 }
+
+const plain = { labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 } as const;
 
 /** TRL's defaults; SimPO has β and γ of its paper. */
 export const usualPreference: Readonly<Record<PreferenceLoss, PreferenceSettings>> = {
-  dpo: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
-  ipo: { loss: "ipo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
-  simpo: { loss: "simpo", beta: 2.5, labelSmoothing: 0, gamma: 1.4 },
-  orpo: { loss: "orpo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
-  kto: { loss: "kto", beta: 0.1, labelSmoothing: 0, gamma: 0 },
+  dpo: { ...plain, loss: "dpo", beta: 0.1 },
+  ipo: { ...plain, loss: "ipo", beta: 0.1 },
+  simpo: { ...plain, loss: "simpo", beta: 2.5, gamma: 1.4 },
+  orpo: { ...plain, loss: "orpo", beta: 0.1 },
+  kto: { ...plain, loss: "kto", beta: 0.1 },
 };
 
 /** Whether the loss compares with the log-probabilities of the weights at the stage's start. */
@@ -204,9 +209,10 @@ export function preferenceLoss(settings: PreferenceSettings, answers: readonly S
       // 1 − σ(s) with s = ±(r − z): the derivative by r is ∓σ(s)σ(−s).
       const sign = answer.role === "chosen" ? 1 : -1;
       const s = sign * (rewardOf(settings, answer) - settings.beta * z);
-      lossSum += answer.weight * sigmoid(-s);
+      const factor = answer.weight * (answer.role === "chosen" ? settings.chosenWeight : settings.rejectedWeight);
+      lossSum += factor * sigmoid(-s);
       denominator += answer.weight;
-      tokenWeights[index] = answer.weight * sign * settings.beta * sigmoid(s) * sigmoid(-s);
+      tokenWeights[index] = factor * sign * settings.beta * sigmoid(s) * sigmoid(-s);
     }
     if (chosen && rejected && c !== undefined && r !== undefined) {
       const margin = rewardOf(settings, chosen) - rewardOf(settings, rejected);

@@ -5,6 +5,7 @@ import type { BatchShape } from "./batch.ts";
 import type { MixtureMode } from "./mixture.ts";
 import { epochDraws, epochQuotas, requireLambdas } from "./mixture.ts";
 import { packExamples } from "./pack.ts";
+import type { Replay } from "./replay.ts";
 
 /** Draws that are packed together: enough to fill rows well, yet few enough that an epoch's order stays random. */
 const packedTogether = 4096;
@@ -27,7 +28,7 @@ export interface SamplerState {
   readonly cursor: number;
   /** State of the random numbers at the start of that epoch. */
   readonly random: RandomState;
-  /** Position in each source at the start of that epoch; empty unless the mixture is "sampling". */
+  /** Position at the start of that epoch in each source, where the mixture is "sampling", and then in the general text. */
   readonly passes: readonly PassState[];
 }
 
@@ -46,6 +47,8 @@ export interface SamplerOptions {
   /** Micro-batches of one optimizer step. */
   readonly accumulation: number;
   readonly seed: number;
+  /** General text among the examples, drawn beside the mixture; null or missing for none. */
+  readonly replay?: Replay | null;
 }
 
 export interface Sampler {
@@ -67,6 +70,8 @@ export interface Sampler {
  *   short runs and small sources also get their share (`epochDraws`). Their order is shuffled. Each source is drawn in
  *   shuffled passes that continue across epochs, so the counts of its rows never differ by more than one.
  *
+ * General text is drawn in shuffled passes too. After n epochs the draws of it are n times its quota, rounded.
+ *
  * Unpacked micro-batches are formed within a length bucket; leftover examples join the next longer bucket. Packed rows are
  * formed by best-fit among `packedTogether` draws. Then the order is shuffled; one micro-batch per epoch may be short.
  *
@@ -76,15 +81,20 @@ export interface Sampler {
 export function createSampler(options: SamplerOptions, state?: SamplerState): Sampler {
   requireDrawable(options);
   if (state) requireState(state);
-  const { lengths, sources, mixture, accumulation, seed } = options;
-  const all = Array.from({ length: lengths.length }, (_, i) => i);
+  const { lengths, sources, mixture, accumulation, seed, replay = null } = options;
+  const all = Array.from({ length: replay?.first ?? lengths.length }, (_, i) => i);
   const random = createRandom(state?.random ?? seed);
-  // Only "sampling" draws from `random` here, so runs with "weight" keep their order.
-  const passes = mixture.mode === "sampling" ? sourcePasses(all, sources, mixture.lambdas, random, state?.passes) : [];
+  // Only "sampling" and replay draw from `random` here, so runs with "weight" keep their order.
+  const ofSources = mixture.mode === "sampling";
+  const expected = (ofSources ? mixture.lambdas.length : 0) + (replay ? 1 : 0);
+  if (state && (ofSources || replay) && state.passes.length !== expected)
+    throw otherSources(state.passes.length, expected);
+  const passes = ofSources ? sourcePasses(all, sources, mixture.lambdas, random, state?.passes) : [];
+  const general = replay && replayPasses(lengths.length, replay, random, state?.passes.at(-1));
   const counts = passes.map(({ size }) => size);
 
   /** The examples of an epoch, in the order of their draws. */
-  const drawEpoch = (epoch: number): number[] => {
+  const drawTask = (epoch: number): number[] => {
     if (mixture.mode === "weight") return shuffle([...all], random);
     const before = passes.map((pass) => pass.drawn());
     const draws = epochDraws(epochQuotas(counts, mixture.lambdas), before, epoch);
@@ -94,9 +104,15 @@ export function createSampler(options: SamplerOptions, state?: SamplerState): Sa
     );
     return order.map((source) => passes[source]?.next() ?? 0);
   };
+  const drawEpoch = (epoch: number): number[] => {
+    const task = drawTask(epoch);
+    if (!general || !replay) return task;
+    const count = Math.max(0, Math.round((epoch + 1) * replay.quota) - general.drawn());
+    return shuffle([...task, ...Array.from({ length: count }, () => general.next())], random);
+  };
   const form = options.packing === null ? bucketedBatches : packedBatches;
   const planEpoch = (at: number) => form(drawEpoch(at), options, random);
-  const passStates = () => passes.map((pass) => pass.state());
+  const passStates = () => [...passes, ...(general ? [general] : [])].map((pass) => pass.state());
 
   let epoch = state?.epoch ?? 0;
   let cursor = state?.cursor ?? 0;
@@ -214,27 +230,39 @@ function sourcePasses(
   random: Random,
   states: readonly PassState[] | undefined,
 ): Passes[] {
-  if (states && states.length !== lambdas.length) {
-    throw new Error(
-      `The saved order of rows had this number of sources: ${states.length}, but the run has ${lambdas.length}. Has the data changed?`,
-    );
-  }
   const members = lambdas.map((): number[] => []);
   for (const index of all) members[sources[index] ?? 0]?.push(index);
   return members.map((own, source) => {
     const fresh = { pass: 0, position: 0 };
     const from = states?.[source] ?? { ...fresh, random: createRandom(random.below(2 ** 32)).state() };
-    if (from.position > own.length) {
-      throw new Error(
-        `The order of rows cannot continue at row ${from.position} of source ${source + 1}: it has ${own.length}. Has the data changed?`,
-      );
-    }
-    return createPasses(own, from);
+    return createPasses(own, from, `source ${source + 1}`);
   });
 }
 
-function createPasses(rows: readonly number[], from: PassState): Passes {
+const otherSources = (saved: number, now: number) =>
+  new Error(
+    `The saved order of rows had this number of sources: ${saved}, but the run has ${now}. Has the data changed?`,
+  );
+
+/** Endless passes over the general text. */
+function replayPasses(count: number, { first, quota }: Replay, random: Random, state: PassState | undefined): Passes {
+  const rows = Array.from({ length: count - first }, (_, i) => first + i);
+  if (rows.length === 0 || !(quota >= 0)) throw new Error("There is no general text to draw from.");
+  return createPasses(
+    rows,
+    state ?? { pass: 0, position: 0, random: createRandom(random.below(2 ** 32)).state() },
+    "the general text",
+  );
+}
+
+/** `name`: of what the rows are. Throws where the state's position is not among the rows. */
+function createPasses(rows: readonly number[], from: PassState, name: string): Passes {
   let { pass, position, random: start } = from;
+  if (position > rows.length) {
+    throw new Error(
+      `The order of rows cannot continue at row ${position} of ${name}: it has ${rows.length}. Has the data changed?`,
+    );
+  }
   const random = createRandom(start);
   let order = shuffle([...rows], random);
   return {

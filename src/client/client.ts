@@ -11,6 +11,8 @@ export { repeatWarning } from "../batching/mixture.ts";
 /** The page names formats, their columns and fields of reasoning as the readers do. */
 export { reasoningFields } from "../records/example.ts";
 export { formatLabel, formats } from "../records/formats/describe.ts";
+/** The page draws rows with a seed, as the services do. */
+export { createRandom, shuffle } from "../tensor/random.ts";
 
 export interface WorkerStarters {
   readonly engine: () => EngineWorker;

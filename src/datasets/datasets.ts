@@ -2,9 +2,10 @@
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type Activity, unwatched } from "../protocol/activity.ts";
-import type { DataApi, DataEvent, PreparedData, PreviewExample, RowHead, TokenTable } from "../protocol/datasets.ts";
+import type { DataApi, DataEvent, PreparedData, RowHead, TokenTable } from "../protocol/datasets.ts";
 import { transfer } from "../protocol/rpc.ts";
 import type { DataSettings, TokenizeParts } from "../quality/tokenize.ts";
+import type { Message } from "../records/example.ts";
 import { type Converted, createConverter } from "../records/formats/convert.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import { writeJson } from "../records/writeJson.ts";
@@ -21,7 +22,7 @@ import { handOverRows } from "./handOver.ts";
 import { type ChosenRows, inspectRows } from "./inspection.ts";
 import { shownIndent } from "./messages.ts";
 import { createModels } from "./models.ts";
-import { headOf, previewExample } from "./preview.ts";
+import { chatPreview, headOf, previewExamples } from "./preview.ts";
 import { promptCalls } from "./prompts.ts";
 import { createRowStore } from "./rows.ts";
 
@@ -184,7 +185,7 @@ export function createDatasetService(
         for (let row = from; row < Math.min(to, rows.summary.rows); row++) {
           const record = await rows.record(row);
           beginRow(one, row);
-          heads.push(headOf(row, convertRecord(record, convert), excluded.has(row), parts));
+          heads.push(headOf(row, convertRecord(record, convert), excluded.has(row), parts, spec.preferences));
           if (row % 8 === 7) {
             await nextTask();
             signal?.throwIfAborted();
@@ -205,8 +206,9 @@ export function createDatasetService(
         const shown = { source, row, line, value, edited };
         const converted = convertRecord(record, convert);
         if ("problem" in converted) return { ...shown, examples: [], problem: converted.problem };
-        const examples = converted.examples.map(
-          (body): PreviewExample => previewExample({ ...body, row, line }, parts, view),
+        const { preferences } = spec;
+        const examples = converted.examples.flatMap((body) =>
+          previewExamples({ ...body, row, line }, parts, { view, ...(preferences && { preferences }) }),
         );
         return { ...shown, examples, problem: null };
       },
@@ -246,10 +248,10 @@ export function createDatasetService(
           // The length limit applies to rows, not to this conversation.
           const parts = partsOf(modelHash, { ...settings, maxLength: Number.MAX_SAFE_INTEGER });
           const messages = settings.systemPrompt ? trial.slice(1) : trial;
-          const example = previewExample({ kind: "chat", messages, row: 0, line: 1 }, parts);
+          const example = trialOf(messages, parts);
           if (example.problem !== null) {
             // A template without a system role may suit the rows, so it is tried without one.
-            const without = previewExample({ kind: "chat", messages: trial.slice(1), row: 0, line: 1 }, parts);
+            const without = trialOf(trial.slice(1), parts);
             if (without.problem !== null) {
               parts.template.render({ messages: trial.slice(1) }, { system: settings.systemPrompt });
               return { ok: false, message: without.problem, place: null };
@@ -305,6 +307,9 @@ const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, 
   kinds,
   partners,
 ];
+
+const trialOf = (messages: readonly Message[], parts: TokenizeParts) =>
+  chatPreview({ kind: "chat", messages, row: 0, line: 1 }, parts);
 
 /** The text of the first stop token. */
 const stopOf = ({ template, tokenizer }: TokenizeParts) => tokenizer.show(template.stopIds[0] ?? -1);

@@ -1,5 +1,6 @@
 /** Reads an exam from files of rows: chats become questions with answers, plain texts measure the loss. */
 
+import * as v from "valibot";
 import { sha256 } from "../hub/hash.ts";
 import type { Exam, ExamItem } from "../protocol/datasets.ts";
 import type { RowProblem } from "../records/example.ts";
@@ -9,15 +10,23 @@ import { isRow } from "../records/formats/fields.ts";
 import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import { memberOf } from "../records/value.ts";
+import { graderProblem } from "../run/grading/grade.ts";
+import { type Grader, GraderSchema, graderKinds, graderOf } from "../run/grading/grader.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 
 /** Most rows of an exam: more would take hours to answer. */
 const maxRows = 20_000;
 
-/** The first question of a chat with its answer; null where the chat does not begin so. */
+/**
+ * The first question of a chat with its answer, or the question of a preference row with its chosen answer; null for other
+ * examples, and for a question with an unwanted answer only.
+ */
 export function questionOf(example: ExampleBody): { readonly prompt: string; readonly reference: string } | null {
-  if (example.kind !== "chat") return null;
-  const [question, reply] = example.messages.filter(({ role }) => role !== "system");
+  if (example.kind === "text") return null;
+  const messages = example.kind === "chat" ? example.messages : [...example.prompt, ...example.chosen];
+  const [question, reply] = messages.filter(({ role }) => role !== "system");
+  // In a longer conversation the second message is context, not the chosen answer.
+  if (example.kind === "preference" && !example.chosen.some((message) => message === reply)) return null;
   if (question?.role !== "user" || reply?.role !== "assistant" || reply.content === "") return null;
   return { prompt: question.content, reference: reply.content };
 }
@@ -49,7 +58,13 @@ export async function readExam(
         const question = questionOf(example);
         if (question) {
           const { prompt, reference: expected } = question;
-          questions.push({ prompt, expected, task: example.category ?? null, group: groupOf(record) });
+          const judged = judgementOf(record);
+          const problem = judged.problem ?? (judged.grader && graderProblem(judged.grader, { ...judged, expected }));
+          if (problem !== undefined && problem !== null) problems.push({ line, message: problem });
+          else {
+            const { problem: _problem, ...own } = judged;
+            questions.push({ prompt, expected, task: example.category ?? null, group: groupOf(record), ...own });
+          }
         } else if (example.kind === "text") texts.push(example.text);
         else problems.push({ line, message: "no question with an answer" });
       }
@@ -98,6 +113,28 @@ function converterOf(values: readonly unknown[]): (value: unknown) => Converted 
     const other = byRow(value);
     return "examples" in other ? other : converted;
   };
+}
+
+interface Judgement {
+  readonly grader?: Grader;
+  readonly choices?: readonly string[];
+  readonly problem?: string;
+}
+
+/** The grader and the choices that a row names: "grader" is a kind, or an object with a kind and its settings. */
+function judgementOf(record: DataRecord): Judgement {
+  if (!("value" in record) || !isRow(record.value)) return {};
+  const [named, listed] = [memberOf(record.value, "grader"), memberOf(record.value, "choices")];
+  const choices = v.safeParse(v.array(v.string()), listed);
+  if (listed !== undefined && listed !== null && !choices.success) return { problem: '"choices" is no list of texts' };
+  const given = choices.success ? { choices: choices.output } : {};
+  if (named === undefined || named === null) return choices.success ? { ...given, grader: graderOf("choice") } : {};
+  const kind = graderKinds.find((known) => known === named);
+  if (kind) return { ...given, grader: graderOf(kind) };
+  const usual = isRow(named) ? graderKinds.find((known) => known === memberOf(named, "kind")) : undefined;
+  const parsed = v.safeParse(GraderSchema, usual && isRow(named) ? { ...graderOf(usual), ...named } : named);
+  if (parsed.success) return { ...given, grader: parsed.output };
+  return { problem: `"grader" is none that Hone has: give ${graderKinds.map((known) => `"${known}"`).join(", ")}` };
 }
 
 function groupOf(record: DataRecord): string | null {

@@ -9,7 +9,7 @@ type Member = readonly [key: string, value: Value | undefined];
 const objectWith = (...members: readonly Member[]): Value =>
   objectOf(members.flatMap(([key, value]): [string, Value][] => (value === undefined ? [] : [[key, value]])));
 
-/** The row of an example: a chat's messages with its tools, a text, or a prompt with two answers. */
+/** The row of an example: a chat's messages with its tools, a text, a prompt with two answers, or one with a rated answer. */
 export function exampleValue(example: ExampleBody): Value {
   const { category, split } = example;
   const place: Member[] = [
@@ -19,13 +19,25 @@ export function exampleValue(example: ExampleBody): Value {
   switch (example.kind) {
     case "text":
       return objectWith(["text", example.text], ...place);
-    case "preference":
+    case "preference": {
+      const { chosen, rejected } = example;
+      if (chosen.length === 0 || rejected.length === 0) {
+        return objectWith(
+          ["prompt", example.prompt.map(messageValue)],
+          ["completion", [...chosen, ...rejected].map(messageValue)],
+          ["label", chosen.length > 0],
+          ["tools", example.tools],
+          ...place,
+        );
+      }
       return objectWith(
         ["prompt", example.prompt.map(messageValue)],
-        ["chosen", example.chosen.map(messageValue)],
-        ["rejected", example.rejected.map(messageValue)],
+        ["chosen", chosen.map(messageValue)],
+        ["rejected", rejected.map(messageValue)],
+        ["tools", example.tools],
         ...place,
       );
+    }
     case "chat":
       return objectWith(["messages", example.messages.map(messageValue)], ["tools", example.tools], ...place);
   }

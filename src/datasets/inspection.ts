@@ -48,11 +48,12 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   const { spec, sources, tokenizer, template, settings, begin, progress, signal } = parts;
   const table = createTable();
   const inspector = createInspector({
-    sources: sources.map(({ rows, choice }) => ({
+    sources: sources.map(({ rows, choice }, index) => ({
       name: rows.summary.name,
       records: rows.summary.rows,
       lambda: choice.lambda,
       unusedColumns: unusedColumns(rows.summary.detection, choice.mapping),
+      general: spec.general?.includes(index) ?? false,
     })),
     mixture: spec.mixture,
     maxLength: settings.maxLength,
@@ -142,6 +143,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   let refusal: Check | null = null;
   try {
     for (const index of splitValidation(tokens, spec.validationShare, spec.seed).validation) heldOut.add(index);
+    for (const [index, source] of tokens.sources.entries()) if (spec.general?.includes(source)) heldOut.add(index);
   } catch (error) {
     const title = error instanceof Error ? error.message : String(error);
     refusal = { kind: "rows", passed: false, title, detail: "", rows: { sources: [], rows: [] } };

@@ -3,29 +3,66 @@
 import { supervisedIn } from "../batching/batch.ts";
 import type { PreviewExample, PreviewView, RowHead } from "../protocol/datasets.ts";
 import {
+  type Refused,
   refusalOf,
   type Tokenized,
   type TokenizeParts,
   tokenizeExample,
   withSpecialTokens,
 } from "../quality/tokenize.ts";
-import type { ChatExample, Example, Message } from "../records/example.ts";
+import { answerChat, answerSides, tokenizeAnswers } from "../quality/tokenizeAnswers.ts";
+import type { ChatExample, Example, PreferenceExample, TextExample } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
 import type { WeightedSegment } from "../tokenizer/segment.ts";
 import { messagesOf, previewMessages, previewTool } from "./messages.ts";
 
+export interface PreviewOptions {
+  readonly view?: PreviewView;
+  /** Whether a stage trains on preferences; otherwise their rows are shown with the reason for leaving them out. */
+  readonly preferences?: boolean;
+}
+
+/** A chat or a text with its tokens, or each answer of a preference row; as a prompt, a row is one example. */
+export function previewExamples(
+  example: Example,
+  parts: TokenizeParts,
+  { view = "training", preferences = false }: PreviewOptions = {},
+): PreviewExample[] {
+  if (view === "prompt" && example.kind !== "text") {
+    const prompt = promptOf(example);
+    return [shownExample(prompt, tokenizePrompt(prompt, parts), parts, { isContext: true })];
+  }
+  if (example.kind !== "preference") return [chatPreview(example, parts)];
+  const result = tokenizeAnswers(example, parts);
+  const sides = answerSides.filter((side) => example[side].length > 0);
+  return sides.map((side) => {
+    const own = "answers" in result ? result.answers.find((answer) => answer.side === side) : undefined;
+    const chat = own?.chat ?? answerChat(example, side);
+    const begin = chat.messages.length - example[side].length;
+    const refused = "answers" in result ? { problem: result.problem ?? "", outOfTime: false } : result;
+    const shown = shownExample(chat, own?.tokenized ?? refused, parts);
+    const problem = preferences ? shown.problem : preferenceProblem;
+    return { ...shown, problem, answer: { side, paired: sides.length === 2, begin } };
+  });
+}
+
+export const chatPreview = (example: ChatExample | TextExample, parts: TokenizeParts): PreviewExample =>
+  shownExample(example, tokenizeExample(example, parts), parts);
+
 /** An example with its tokens; one that cannot be rendered or tokenized has only messages and a problem. */
-export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "training"): PreviewExample {
-  const promptOnly = view === "prompt" && example.kind === "chat";
-  const shown = promptOnly ? { ...example, messages: beforeLastAnswer(example) } : example;
-  const messages = previewMessages(shown, { dropped: [], isContext: promptOnly });
+function shownExample(
+  example: ChatExample | TextExample,
+  result: Tokenized | Refused,
+  { tokenizer }: Pick<TokenizeParts, "tokenizer">,
+  { isContext = false } = {},
+): PreviewExample {
   const tools = (example.kind === "chat" ? (example.tools ?? []) : []).map(previewTool);
-  const none = { text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
   const turn = example.kind === "chat" && example.turn ? { turn: example.turn } : {};
-  const nothing = { messages, tools, ...turn, ...none };
-  if (example.kind === "preference") return { ...nothing, problem: preferenceProblem };
-  const result = promptOnly ? tokenizePrompt(example, parts) : tokenizeExample(example, parts);
-  if (!("encoding" in result)) return { ...nothing, problem: result.problem };
+  if (!("encoding" in result)) {
+    const none = { text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
+    const messages = previewMessages(example, { dropped: [], isContext });
+    return { messages, tools, ...turn, ...none, problem: result.problem };
+  }
   const { encoding, proof, dropped, lost, problem } = result;
   const spans = spansOf(result);
   const inSequences = new Set(result.sequences.flatMap((sequence) => [...sequence.indices]));
@@ -36,7 +73,7 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
     const touched = spans.filter((span) => span.start < end && start < span.end);
     return {
       id,
-      text: parts.tokenizer.show(id),
+      text: tokenizer.show(id),
       start,
       end,
       weight: mask[i] === 1 ? (weights[i] ?? 0) : 0,
@@ -47,7 +84,7 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
     };
   });
   return {
-    messages: previewMessages(shown, { dropped, isContext: promptOnly }),
+    messages: previewMessages(example, { dropped, isContext }),
     tools,
     ...turn,
     text,
@@ -60,21 +97,24 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
   };
 }
 
-function beforeLastAnswer({ messages }: ChatExample): readonly Message[] {
+/** The example without its last answer. */
+function promptOf(example: ChatExample | PreferenceExample): ChatExample {
+  if (example.kind === "preference") return { ...answerChat(example, "chosen"), messages: example.prompt };
+  const { messages } = example;
   const last = messages.findLastIndex(({ role }) => role === "assistant");
-  return messages.slice(0, last === -1 ? messages.length : last);
+  return { ...example, messages: messages.slice(0, last === -1 ? messages.length : last) };
 }
 
-/** The prompt of a chat's last answer, as for generation; the length limit does not apply to it. */
-function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
-  const { tools } = example;
+/** A prompt as for generation; the length limit does not apply to it. */
+function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }: TokenizeParts): Tokenized | Refused {
+  const { messages, tools } = example;
   try {
     const {
       segments: plain,
       proof,
       dropped,
     } = template.render(
-      { messages: beforeLastAnswer(example), ...(tools !== undefined && { tools }) },
+      { messages, ...(tools !== undefined && { tools }) },
       { system: settings.systemPrompt, generationPrompt: true },
     );
     const segments = withSpecialTokens(plain, example).map((segment) => ({ ...segment, supervised: false, weight: 0 }));
@@ -88,7 +128,7 @@ function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }:
   }
 }
 
-export const preferenceProblem = "a preference row: it is kept, and supervised fine-tuning does not learn from it";
+export const preferenceProblem = "a preference row, and no stage of this recipe trains on preferences";
 
 /** The span of each segment in the text that the tokenizer reads. */
 function spansOf({ segments, encoding }: Tokenized) {
@@ -112,8 +152,14 @@ function openingOf(example: Example | undefined): string {
   return (messages.find(({ role }) => role === "user") ?? messages[0])?.content ?? "";
 }
 
-/** The row's entry in the list of rows. */
-export function headOf(row: number, converted: Converted | string, excluded: boolean, parts: TokenizeParts): RowHead {
+/** The row's entry in the list of rows. `preferences`: whether a stage trains on them. */
+export function headOf(
+  row: number,
+  converted: Converted | string,
+  excluded: boolean,
+  parts: TokenizeParts,
+  preferences = false,
+): RowHead {
   const none = { row, text: "", tokens: 0, supervised: 0, lost: 0 };
   if (typeof converted === "string") return { ...none, state: "left out", problem: converted };
   if ("problem" in converted) return { ...none, state: "left out", problem: converted.problem };
@@ -123,24 +169,27 @@ export function headOf(row: number, converted: Converted | string, excluded: boo
   let supervised = 0;
   let lost = 0;
   const problems: string[] = [];
-  let preferences = 0;
+  let unused = 0;
+  const count = (result: Tokenized) => {
+    tokens += result.encoding.ids.length;
+    supervised += result.sequences.reduce((sum, sequence) => sum + sequence.supervised, 0);
+    lost += result.lost;
+  };
   for (const example of examples) {
     if (example.kind === "preference") {
-      preferences++;
+      const result = tokenizeAnswers(example, parts);
+      if ("answers" in result) for (const { tokenized } of result.answers) count(tokenized);
+      if (!preferences) unused++;
+      else if (result.problem !== null) problems.push(result.problem);
       continue;
     }
     const result = tokenizeExample(example, parts);
-    if (!("encoding" in result)) problems.push(result.problem);
-    else {
-      tokens += result.encoding.ids.length;
-      supervised += result.sequences.reduce((sum, sequence) => sum + sequence.supervised, 0);
-      lost += result.lost;
-      if (result.problem !== null) problems.push(result.problem);
-    }
+    if ("encoding" in result) count(result);
+    if (result.problem !== null) problems.push(result.problem);
   }
   const counted = { row, text, tokens, supervised, lost };
   const [problem = null] = problems;
   if (excluded) return { ...counted, state: "excluded", problem };
-  if (preferences === examples.length) return { ...counted, state: "preference", problem: preferenceProblem };
-  return { ...counted, state: problems.length === examples.length - preferences ? "left out" : "used", problem };
+  if (unused === examples.length) return { ...counted, state: "preference", problem: preferenceProblem };
+  return { ...counted, state: problems.length === examples.length - unused ? "left out" : "used", problem };
 }

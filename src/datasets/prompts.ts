@@ -1,7 +1,7 @@
 /** The calls of the engine: prompts, token ids, and the templates of exports. */
 
 import { expressTemplate, requireSameTemplate } from "../export/template.ts";
-import { countTokens, createPrompt } from "../generation/prompt.ts";
+import { countTokens, createPrompt, tokensOf } from "../generation/prompt.ts";
 import type { DataApi } from "../protocol/datasets.ts";
 import { renderText } from "../templates/mask.ts";
 import { tokenizerToGguf } from "../tokenizer/toGguf.ts";
@@ -10,7 +10,7 @@ import { createTurns } from "./turns.ts";
 
 type PromptCalls = Pick<
   DataApi,
-  "prompts" | "countTokens" | "encodeTexts" | "expressTemplate" | "requireSameTemplate" | "ggufTokenizer"
+  "prompts" | "countTokens" | "tokensOf" | "encodeTexts" | "expressTemplate" | "requireSameTemplate" | "ggufTokenizer"
 >;
 
 /** `begin` names each piece of work, for the watchdog. */
@@ -44,6 +44,10 @@ export function promptCalls(models: Models, begin: (subject: string) => void): P
     countTokens: async (modelHash, texts, signal) => {
       const { tokenizer } = models.get(modelHash);
       return each(texts, "text", signal, (text) => countTokens(text, tokenizer));
+    },
+    tokensOf: async (modelHash, texts, signal) => {
+      const { tokenizer } = models.get(modelHash);
+      return each(texts, "text", signal, (text) => tokensOf(text, tokenizer));
     },
     encodeTexts: async (modelHash, texts, signal) => {
       const { tokenizer } = models.get(modelHash);

@@ -1,16 +1,13 @@
 /** The loss of a base model as a run stores it beside its loss as the file has it, on the same rows, before the run starts. */
 
-import { compileEvaluation } from "../artifacts/compile.ts";
-import { compileLayerEvaluation, layerKinds, widenedLayers } from "../artifacts/perLayer.ts";
-import type { Batch, BatchShape } from "../batching/batch.ts";
+import type { Batch } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
 import type { BaseLoss } from "../protocol/engine.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";
 import { meanLoss } from "../training/evaluate.ts";
-import { createPerLayerEvaluation } from "../training/perLayer.ts";
-import { createWholeGraphEvaluation } from "../training/wholeGraph.ts";
+import { createEvaluator } from "./evaluator.ts";
 import type { LoadedModel } from "./library.ts";
 import { weightsFit } from "./limits.ts";
 import { inPrecision, type SettledRequest } from "./precision.ts";
@@ -59,26 +56,7 @@ async function lossOf(
   onProgress(task, 0, batches.length);
   const { all: parameters, release } = await weights.base(model, signal);
   const { definition } = model;
-  const used = new Set<string>();
-  const counted: Pick<Runtime, "tensor" | "session" | "prepare"> = {
-    tensor: (...tensor) => runtime.tensor(...tensor),
-    session: (artifact) => {
-      used.add(artifact.key);
-      return runtime.session(artifact);
-    },
-    prepare: (artifact) => runtime.prepare(artifact),
-  };
-  const byLayers = () => {
-    const kinds = layerKinds(definition, null);
-    const widened = widenedLayers(definition, runtime.report.provider);
-    const evaluation = (shape: BatchShape) => compileLayerEvaluation(widened, null, kinds, shape);
-    return createPerLayerEvaluation(counted, definition, parameters, { kinds, evaluation });
-  };
-  const whole = () => ({
-    ...createWholeGraphEvaluation(counted, parameters, (shape) => compileEvaluation(definition, null, shape)),
-    dispose: () => undefined,
-  });
-  const program = recipe.program === "whole" ? whole() : byLayers();
+  const { program, end } = createEvaluator({ runtime, definition, method: null, parameters, kind: recipe.program });
   try {
     let done = 0;
     const loss = await meanLoss(program, batches, async () => {
@@ -90,8 +68,7 @@ async function lossOf(
     if (loss === null) throw new Error("The loss of the base was interrupted.");
     return loss;
   } finally {
-    program.dispose();
     release();
-    await runtime.releaseSessions(({ key }) => used.has(key)).catch(() => undefined);
+    await end();
   }
 }

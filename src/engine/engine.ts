@@ -19,20 +19,26 @@ import { createExports } from "./export.ts";
 import { createHandOverCalls } from "./handOverCalls.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
+import { drawExam } from "./midExam.ts";
 import { newRecord } from "./newRecord.ts";
 import { openTuned } from "./openTuned.ts";
+import { writeOwnTexts } from "./ownText.ts";
 import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { methodOf, type Plan } from "./prepare.ts";
 import { createPushCalls } from "./push.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
+import { createRowLossCalls } from "./rowLosses.ts";
 import { createRunService } from "./runs.ts";
 import { startOf } from "./start.ts";
 import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
+
+/** Whose weights answer. */
+type AnswerSource = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
 
 interface Device {
   readonly runtime: Runtime;
@@ -63,7 +69,7 @@ export async function createEngine(
   const controls = new Set<ControlSwitch>();
   /** Calls that answer run one at a time, because they share the tuned weights. */
   const answering = new Mutex();
-  let subjectInTurn: Subject | null = null;
+  let subjectInTurn: AnswerSource | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
   const plan = createPlanning(texts);
@@ -108,6 +114,10 @@ export async function createEngine(
     return texts.asQuestions(model, recipe, prompts, signal);
   };
 
+  /** The questions of a run's exam during training. */
+  const examOf = async (model: LoadedModel, { recipe, exam }: RunRecord, signal: AbortSignal) =>
+    exam ? texts.questions(model, recipe, exam.questions, signal) : [];
+
   /** Does `work` under the training lock, with a control for `pauseRun`, `cancelRun` and the signal. */
   async function training(signal: AbortSignal | undefined, work: (control: ControlSwitch) => Promise<RunRecord>) {
     const control = createControl();
@@ -135,7 +145,7 @@ export async function createEngine(
 
   /** Does `work` with the subject's weights, after the calls before it; adds the checkpoint's step and the seconds. */
   function inTurn<T>(
-    subject: Subject,
+    subject: AnswerSource,
     signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {
@@ -193,7 +203,10 @@ export async function createEngine(
   const examine: EngineApi["examine"] = (request, signal) =>
     inTurn(request, signal, async (respondent) => {
       const { model } = respondent;
+      const { grader, sampling } = request;
       const exam = {
+        ...(grader && { grader }),
+        ...(sampling && { sampling, seed: sampling.seed }),
         questions: await texts.questions(model, request, request.questions, signal),
         texts: await texts.use(model, (service) => service.encodeTexts(request.modelHash, request.texts, signal)),
       };
@@ -269,8 +282,10 @@ export async function createEngine(
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start);
+        const exam = drawExam({ ...request, recipe });
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch, start, exam);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
+        const questions = await examOf(model, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
         emit({ type: "run", record });
@@ -281,6 +296,7 @@ export async function createEngine(
           model,
           plan: planned,
           prompts,
+          questions,
           control,
           emit,
           follow,
@@ -297,6 +313,7 @@ export async function createEngine(
         const model = await modelOfRun(library, before, runtime.report, control.signal);
         const { plan: planned } = await plan(model, before, control.signal);
         const prompts = await promptsOf(model, planned, before, control.signal);
+        const questions = await examOf(model, before, control.signal);
         control.signal.throwIfAborted();
         const record: RunRecord = {
           ...before,
@@ -307,7 +324,8 @@ export async function createEngine(
           provider: runtime.report.provider,
         };
         await storage.runs.put(record);
-        return train(record, true, { runtime, storage, weights, model, plan: planned, prompts, control, emit, follow });
+        const parts = { runtime, storage, weights, model, plan: planned, prompts, questions, control, emit, follow };
+        return train(record, true, parts);
       }),
 
     async saveCheckpointNow() {
@@ -339,9 +357,29 @@ export async function createEngine(
         });
       }),
 
+    async writeTexts(request, signal) {
+      const onProgress = (done: number, total: number) =>
+        emit({ type: "progress", task: "The base model writes texts", done, total });
+      const subject = { modelHash: request.modelHash, runId: null, checkpoint: null };
+      const { texts: written } = await inTurn(subject, signal, async (respondent) => ({
+        texts: await writeOwnTexts(respondent, request, onProgress, signal),
+      }));
+      return written;
+    },
+
     examine,
     ...createResultCalls(storage, examine),
     ...createPushCalls(emit),
+    ...createRowLossCalls({
+      storage,
+      library,
+      plan,
+      getRun,
+      device: async () => (await device()).runtime.report,
+      inTurn,
+      isTraining: () => active !== null,
+      emit,
+    }),
     ...createHandOverCalls({
       storage,
       library,

@@ -12,6 +12,7 @@ import { exportAdapter } from "../export/exportAdapter.ts";
 import { exportGgufAdapter } from "../export/exportGgufAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
 import { exportGguf } from "../export/gguf.ts";
+import { lineageFile } from "../export/lineage.ts";
 import { exportMerged } from "../export/merged.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
 import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
@@ -141,7 +142,8 @@ export function createExports(
         const adapter = await exportAdapter({ model: model.definition, method, baseModel: run.model.name, trained });
         const { template: choice, systemPrompt } = run.recipe;
         const template = await templateIfAny(texts.templates(model, { choice, systemPrompt }, signal), signal);
-        const bundle = withTemplate(adapter, template);
+        const lineage = lineageFile({ runId: run.id, step: step ?? 0 });
+        const bundle = withTemplate({ ...adapter, files: [...adapter.files, lineage] }, template);
         const carded = await withCard(storage, bundle, { form: "adapter", run, model, step, template });
         return { ...(await zipped(carded, notes, places, signal)), step };
       });
@@ -244,7 +246,10 @@ export function createExports(
             signal,
           },
         );
-        return { ...(await zipped(bundle, weights?.notes ?? [], places, signal)), step };
+        // A recipe before its run has none to go back to.
+        const lineage = run === null ? [] : [lineageFile({ runId: run.id, step: step ?? 0 })];
+        const whole = { ...bundle, files: [...bundle.files, ...lineage] };
+        return { ...(await zipped(whole, weights?.notes ?? [], places, signal)), step };
       });
     },
 

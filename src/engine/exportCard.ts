@@ -6,8 +6,9 @@ import type { ExportedTemplate, TemplateWriter } from "../export/template.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
 import { hubReference } from "../hub/huggingFace.ts";
 import { catalogue } from "../models/catalogue.ts";
+import { exactGrader } from "../run/grading/grader.ts";
 import type { RunRecord } from "../run/record.ts";
-import { comparisonKey } from "../run/results.ts";
+import { comparisonKey, type ExamResult } from "../run/results.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { LoadedModel } from "./library.ts";
 
@@ -22,6 +23,9 @@ interface CardFacts {
   /** Of an adapter. */
   readonly template?: ExportedTemplate | null;
 }
+
+const isPlain = ({ grader, sampling }: ExamResult) =>
+  (grader ?? exactGrader).kind === "exact" && (sampling?.temperature ?? 0) === 0;
 
 /** The bundle with the model card of its run. */
 export async function withCard(
@@ -39,7 +43,8 @@ export async function withCard(
   const card = modelCard({
     ...{ form, run, baseId, step, evaluations },
     licence: catalogue.find(({ id }) => id === baseId)?.licence ?? null,
-    exams: [...ofBase.filter((exam) => keys.has(comparisonKey(exam))), ...own],
+    // The card's figure is exact match.
+    exams: [...ofBase.filter((exam) => keys.has(comparisonKey(exam))), ...own].filter(isPlain),
     type: type ?? null,
     ggufFile: bundle.files.find(({ name }) => name.endsWith(".gguf"))?.name ?? null,
     template: template ?? null,

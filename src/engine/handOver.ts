@@ -95,9 +95,9 @@ function requireRowsOfText({ stages }: Plan): void {
 function stageDataOf({ stages, training, heldOut, order: orderOf }: Plan): StageData[] {
   const order = orderOf();
   let first = 0;
-  return stages.map(({ objective, steps, examples }) => {
+  return stages.map(({ objective, steps, examples, replayed = 0 }) => {
     const begin = first;
-    first += examples;
+    first += examples + replayed;
     return {
       training: training.slice(begin, first),
       heldOut: heldOut.find((set) => set.objective === objective)?.examples ?? [],

@@ -4,7 +4,7 @@ import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
 import { noProgress } from "../run/curves.ts";
 import type { RunStart } from "../run/origin.ts";
-import type { RunRecord } from "../run/record.ts";
+import type { RunExam, RunRecord } from "../run/record.ts";
 import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { LoadedModel } from "./library.ts";
@@ -17,7 +17,9 @@ export function newRecord(
   provider: RunRecord["provider"],
   watch: RunRecord["watch"],
   start: RunStart | null,
+  exam: RunExam | null,
 ): RunRecord {
+  const replayed = plan.stages.reduce((sum, stage) => sum + (stage.replayed ?? 0), 0);
   const now = new Date().toISOString();
   const { name, hash, parameters } = model.summary;
   const trainable = parametersOf(model.definition, plan.method).filter((spec) => spec.trainable);
@@ -34,7 +36,7 @@ export function newRecord(
     recipe: request.recipe,
     provider,
     trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    examples: { training: plan.training.length, validation: plan.validation.length },
+    examples: { training: plan.training.length - replayed, validation: plan.validation.length },
     stages: plan.stages,
     totalSteps: plan.totalSteps,
     step: 0,
@@ -46,5 +48,6 @@ export function newRecord(
     slowdowns: [],
     resumeFrom: null,
     ...(start && { start }),
+    ...(exam && { exam }),
   };
 }

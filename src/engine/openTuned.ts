@@ -2,6 +2,7 @@
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import { readGgufAdapter } from "../export/ggufAdapter.ts";
+import { readLineage } from "../export/lineage.ts";
 import { readAdapter } from "../export/readAdapter.ts";
 import { findTuned, type TunedFolder } from "../export/tunedFiles.ts";
 import { readJson } from "../hub/bytes.ts";
@@ -64,6 +65,7 @@ export async function openTuned(
     await hash.add(tensor);
     onProgress("Checking the weights", ++done, specs.length);
   });
+  const from = await readLineage(folder.files, signal);
   const origin: RunOrigin = {
     format: folder.format,
     file: cut(folder.name, longestName),
@@ -74,6 +76,7 @@ export async function openTuned(
       ...weights.notes,
       ...(await tokenizerNotes(folder, model, signal)),
     ],
+    ...(from && { from }),
   };
   const { runs } = await storage.runs.list();
   const twin = runs.find((run) => run.model.hash === model.summary.hash && run.origin?.hash === origin.hash);

@@ -1,20 +1,10 @@
 /** Plans a run from recipe, model and prepared rows: examples, buckets, stages and steps. The same inputs give the same plan. */
 
 import { linearsOf, type Method, unknownTarget } from "../artifacts/method.ts";
-import {
-  type AnswerCount,
-  type LooseAnswer,
-  type Unit,
-  unitLength,
-  unitSupervised,
-  unitsOf,
-} from "../batching/answers.ts";
+import { type AnswerCount, type LooseAnswer, type Unit, unitSupervised, unitsOf } from "../batching/answers.ts";
 import type { BatchShape, TokenizedExample } from "../batching/batch.ts";
-import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
 import type { PreferenceSettings } from "../batching/preference.ts";
-import { createSampler, type Sampler, type SamplerOptions, type SamplerState } from "../batching/sampler.ts";
-import { splitValidation } from "../batching/split.ts";
 import { type Order, type OrderState, orderOf, type StagePlan } from "../batching/stages.ts";
 import type { PreparedData, TokenTable } from "../protocol/datasets.ts";
 import { assertReady } from "../quality/preflight.ts";
@@ -24,8 +14,9 @@ import type { Sample } from "../run/metrics.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunStage } from "../run/record.ts";
 import { lambdasOf, learns, type Objective, type Stage, takes } from "../run/stage.ts";
-import { plannedSteps } from "../training/schedule.ts";
+import { type GeneralText, generalTextOf, splitRows } from "./generalText.ts";
 import type { LoadedModel } from "./library.ts";
+import { planStage } from "./planStage.ts";
 
 export interface Plan {
   readonly method: Method;
@@ -41,6 +32,8 @@ export interface Plan {
   readonly preferences: readonly PreferencePlan[];
   /** Shapes of the validation batches, which are never packed. */
   readonly validationBuckets: readonly BatchShape[];
+  /** General text: the rows that are measured, and the rest, which stages may replay. */
+  readonly general: GeneralText;
   /** In the order of the recipe. */
   readonly stages: readonly RunStage[];
   readonly totalSteps: number;
@@ -79,9 +72,10 @@ export const shapesOf = ({
   buckets,
   validation,
   validationBuckets,
-}: Pick<Plan, "buckets" | "validation" | "validationBuckets">) => ({
+  general,
+}: Pick<Plan, "buckets" | "validation" | "validationBuckets" | "general">) => ({
   shapes: buckets,
-  heldOut: validation.length > 0 ? validationBuckets : [],
+  heldOut: [...(validation.length > 0 ? validationBuckets : []), ...general.buckets],
 });
 
 /** Throws when the model does not have the recipe's length or its adapter's layers. Needs no rows. */
@@ -110,11 +104,13 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
   assertReady(report);
   const all = examplesOf(table, sourceNames);
   const seeds = seedsOf(recipe);
-  const split = splitValidation(table, recipe.validationShare, seeds.split);
+  const split = splitRows(table, recipe);
   const isOf = (stage: Stage) => (index: number) =>
     learns(stage.objective, kinds[table.kinds[index] ?? 0] ?? "text") && takes(stage, table.sources[index] ?? -1);
   const pick = (indices: readonly number[], wanted: (index: number) => boolean) =>
     indices.filter(wanted).map((index) => all[index] as TokenizedExample);
+  const readable = all.filter((_, index) => (table.kinds[index] ?? 0) < 2);
+  const general = generalTextOf(readable, recipe, sourceNames, split.validation.length);
   const count: AnswerCount = { units: 0, answers: 0 };
   const unusable: RowProblem[] = [];
   const preferences: PreferencePlan[] = [];
@@ -127,8 +123,11 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
     if (objective !== "preference") {
       const examples = scaled(pick(split.training, isOf(stage)));
       requireExamples(objective, examples.length, split.training.length);
-      const units = examples.map((example): Unit => [example]);
-      return { stage, units, ...planStage(units, pick(split.validation, isOf(stage)), parts) };
+      const own = examples.map((example): Unit => [example]);
+      const replayed = stage.replay > 0 ? general.rest.map((example): Unit => [example]) : [];
+      const units = [...own, ...replayed];
+      const validation = pick(split.validation, isOf(stage));
+      return { stage, units, replayed: replayed.length, ...planStage(units, replayed.length, validation, parts) };
     }
     const settings = requirePreference(preference, index);
     const pair = (indices: readonly number[], scale: typeof scaled) => {
@@ -151,10 +150,10 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
       unusable.push({ source, line, message });
     }
     const heldOut = validation.units.flat();
-    const planned = planStage(training.units, heldOut, parts);
+    const planned = planStage(training.units, 0, heldOut, parts);
     const answers = [...training.units.flat(), ...heldOut];
     preferences.push({ settings, stage: index, answers, first, heldOut, buckets: planned.validationBuckets });
-    return { stage, units: training.units, ...planned };
+    return { stage, units: training.units, replayed: 0, ...planned };
   });
   const before = (index: number) => stages.slice(0, index).reduce((sum, { units }) => sum + units.length, 0);
   const inOrder = stages.map(({ steps, sampler }, index): StagePlan => ({ steps, first: before(index), sampler }));
@@ -175,12 +174,15 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
     preferences,
     buckets: mergeBuckets(stages.map(({ buckets }) => buckets)),
     validationBuckets: mergeBuckets(stages.map(({ validationBuckets }) => validationBuckets)),
-    stages: stages.map(({ stage: { objective }, steps, units: own }) => ({
-      objective,
-      steps,
-      examples: own.length,
-      supervisedTokens: own.reduce((sum, unit) => sum + unitSupervised(unit), 0),
-    })),
+    general,
+    stages: stages.map(({ stage: { objective }, steps, units: all, replayed }) => {
+      const own = all.slice(0, all.length - replayed);
+      return {
+        ...{ objective, steps, examples: own.length },
+        supervisedTokens: own.reduce((sum, unit) => sum + unitSupervised(unit), 0),
+        ...(replayed > 0 && { replayed }),
+      };
+    }),
     totalSteps: stages.reduce((sum, { steps }) => sum + steps, 0),
     dropped: [...report.leftOut, ...unusable],
     sourceNames,
@@ -201,46 +203,6 @@ function requirePreference(settings: PreferenceSettings | null, index: number): 
   return settings;
 }
 
-interface StageParts {
-  readonly stage: Stage;
-  /** Of each source of the run. */
-  readonly lambdas: readonly number[];
-  readonly recipe: Recipe;
-  readonly seed: number;
-}
-
-/** The batch shapes of one stage's training and validation examples, its seeded sampler and its steps. */
-function planStage(
-  units: readonly Unit[],
-  validation: readonly TokenizedExample[],
-  { stage, lambdas, recipe, seed }: StageParts,
-) {
-  const { accumulation } = recipe;
-  const training = units.flat();
-  const perUnit = units.reduce((most, { length }) => Math.max(most, length), 1);
-  const batchSize = recipe.batchSize * perUnit;
-  const packing = recipe.packing && stage.objective !== "preference";
-  const repeats = stage.mixture === "sampling" && lambdas.length > 1;
-  // Without packing, validation shares the shapes of training.
-  const unpacked = chooseBuckets(packing ? validation : [...training, ...validation], batchSize, { repeats });
-  const options: SamplerOptions = {
-    lengths: units.map(unitLength),
-    sources: units.map(([example]) => example?.origin.source ?? 0),
-    mixture: { mode: stage.mixture, lambdas },
-    packing: packing ? recipe.maxLength : null,
-    buckets: unpacked,
-    batchSize: recipe.batchSize,
-    accumulation,
-    seed,
-  };
-  const sampler = (state?: SamplerState) => createSampler(options, state);
-  const steps = plannedSteps(stage, sampler().stepsPerEpoch);
-  const buckets = packing
-    ? choosePackedBuckets(training, epochOf(sampler()), { batchSize, length: recipe.maxLength })
-    : unpacked;
-  return { buckets, validationBuckets: unpacked, steps, sampler };
-}
-
 /** Throws when a stage has no examples. */
 function requireExamples(objective: Objective, count: number, all: number): void {
   if (count > 0 || objective === "mixed") return;
@@ -259,11 +221,6 @@ function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
   const same = (a: BatchShape, b: BatchShape | undefined) =>
     a.rows === b?.rows && a.length === b.length && a.supervised === b.supervised;
   return sorted.filter((shape, i) => !same(shape, sorted[i - 1]));
-}
-
-/** The rows of a sampler's first epoch. */
-function epochOf(sampler: Sampler): readonly (readonly number[])[] {
-  return Array.from({ length: sampler.stepsPerEpoch }, () => sampler.next().flat()).flat();
 }
 
 /** Views of the table's examples. */

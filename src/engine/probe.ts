@@ -107,7 +107,8 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     const secondsPerStep =
       (step.microBatch + scoring) * (padded / positions(batch.shape)) * recipe.accumulation + step.update;
     const { validations, snapshots } = timesOf(recipe, plan.totalSteps);
-    const heldOutPositions = heldOut.reduce((sum, { shape }) => sum + positions(shape), 0);
+    const general = plan.general.sets.flatMap(({ examples }) => evaluationBatches(examples, plan.general.buckets));
+    const heldOutPositions = [...heldOut, ...general].reduce((sum, { shape }) => sum + positions(shape), 0);
     const validation = tried ? evaluation * (heldOutPositions / positions(tried.shape)) : 0;
     const answers = 2 * plan.questions.length;
     const total =

@@ -5,11 +5,11 @@ import { compileGeneration, type GenerationShape } from "../artifacts/generation
 import type { Method } from "../artifacts/method.ts";
 import type { AnswererParts, BatchAnswererParts } from "../generation/answer.ts";
 import { createBatchGenerator } from "../generation/batch.ts";
-import type { PreparedQuestion } from "../generation/examine.ts";
-import { examine } from "../generation/examine.ts";
+import { type ExamineOptions, examine, type PreparedQuestion } from "../generation/examine.ts";
 import { createGenerator } from "../generation/generate.ts";
 import type { EngineEvent, Examination } from "../protocol/engine.ts";
 import type { Runtime } from "../runtime/types.ts";
+import { choiceScores } from "../training/choiceScores.ts";
 import type { ParameterTensors } from "../training/parameters.ts";
 import { textLoss } from "../training/textLoss.ts";
 import { createWholeGraphEvaluation } from "../training/wholeGraph.ts";
@@ -49,7 +49,7 @@ export interface PreparedExam {
 /** Answers the exam's questions, then measures the loss on its texts. Throws the signal's reason. */
 export async function takeExam(
   respondent: Respondent,
-  exam: PreparedExam,
+  exam: PreparedExam & Pick<ExamineOptions, "grader" | "sampling" | "seed">,
   emit: (event: EngineEvent) => void,
   signal?: AbortSignal,
 ): Promise<Omit<Examination, "seconds" | "step">> {
@@ -59,10 +59,15 @@ export async function takeExam(
     ...(signal && { signal }),
     onProgress: (done: number, total: number) => emit({ type: "progress", task: `${who} ${task}`, done, total }),
   });
-  const answers = await examine(answererOf(respondent), exam.questions, options("answers the questions"));
   const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
     compileEvaluation(model.definition, method, shape),
   );
   const parts = { program, contextLength: model.definition.contextLength };
+  const { questions, texts: _texts, ...how } = exam;
+  const answers = await examine(
+    { ...answererOf(respondent), score: (choices) => choiceScores(choices, parts) },
+    questions,
+    { ...how, ...options("answers the questions") },
+  );
   return { answers, textLoss: await textLoss(exam.texts, parts, options("reads the general texts")) };
 }

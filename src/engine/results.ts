@@ -1,6 +1,8 @@
 /** The engine calls for results of runs: exams, which are stored after the last answer, their list, and votes. */
 
 import type { EngineApi, ExamRequest, ListedExam } from "../protocol/engine.ts";
+import { graderProblem } from "../run/grading/grade.ts";
+import { exactGrader, type Grader } from "../run/grading/grader.ts";
 import type { RunRecord } from "../run/record.ts";
 import {
   comparisonKey,
@@ -30,13 +32,14 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
       const { exam, ...subject } = request;
       const { questions, texts } = exam;
       requireSize(exam);
-      const prompts = questions.map(({ prompt, expected }) => ({ prompt, expected }));
+      requireGraders(exam, subject.grader);
+      const prompts = questions.map(({ group: _group, task: _task, ...question }) => question);
       const { answers, ...found } = await examine({ ...subject, questions: prompts, texts }, signal);
       const answered = questions.flatMap((question, index) => {
         const answer = answers[index];
         return answer ? [{ ...question, answer: answer.text, finish: answer.finish, correct: answer.correct }] : [];
       });
-      const { modelHash, runId, template, systemPrompt } = subject;
+      const { modelHash, runId, template, systemPrompt, grader, sampling } = subject;
       const result: WholeExamResult = {
         id: crypto.randomUUID(),
         modelHash,
@@ -45,6 +48,8 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
         exam: { name: exam.name, hash: exam.hash, questions: answered.length, texts: texts.length },
         template,
         systemPrompt,
+        ...(grader && { grader }),
+        ...(sampling && { sampling }),
         takenAt: new Date().toISOString(),
         seconds: found.seconds,
         correct: answered.filter(({ correct }) => correct).length,
@@ -93,6 +98,16 @@ function requireSize({ name, questions }: ExamRequest["exam"]): void {
   if (questions.length <= mostQuestions) return;
   const [found, most] = [questions.length, mostQuestions].map((count) => count.toLocaleString("en"));
   throw new Error(`${name} has ${found} questions; an exam has at most ${most}. Use a part of them.`);
+}
+
+/** Throws with the first question that its grader cannot judge. */
+function requireGraders({ name, questions }: ExamRequest["exam"], ofExam: Grader = exactGrader): void {
+  for (const [index, question] of questions.entries()) {
+    const problem = graderProblem(question.grader ?? ofExam, question);
+    if (problem !== null) {
+      throw new Error(`Question ${index + 1} of ${name} does not fit its grader. ${problem} Choose another grader.`);
+    }
+  }
 }
 
 /** All results for a run file: the run's own, and the comparable results of its base model. */

@@ -4,7 +4,7 @@ import type { TemplateWriter, TrainedTemplate } from "../export/template.ts";
 import type { PreparedQuestion } from "../generation/examine.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { type Conversation, type DataApi, type PromptSettings, withModel } from "../protocol/datasets.ts";
-import type { ExamQuestion, Subject } from "../protocol/engine.ts";
+import type { ExamQuestion } from "../protocol/engine.ts";
 import type { LoadedModel } from "./library.ts";
 
 export interface TextService {
@@ -19,7 +19,7 @@ export interface TextService {
   /** The questions of an exam, with their prompts and the token counts of the expected answers. */
   questions(
     model: LoadedModel,
-    subject: Subject,
+    settings: Omit<PromptSettings, "modelHash">,
     questions: readonly ExamQuestion[],
     signal?: AbortSignal,
   ): Promise<PreparedQuestion[]>;
@@ -68,15 +68,24 @@ export function createTextService(connect: () => Promise<DataApi>): TextService 
       const rendered = await prompts(model, settings, different.map(asConversation), signal);
       return new Map(different.map((text, index) => [text, rendered[index] as Prompt]));
     },
-    async questions(model, subject, questions, signal) {
+    async questions(model, settings, questions, signal) {
       const conversations = questions.map(({ prompt }) => asConversation(prompt));
-      const rendered = await prompts(model, subject, conversations, signal);
+      const rendered = await prompts(model, settings, conversations, signal);
       const expected = questions.map((question) => question.expected);
       const counts = await use(model, (service) => service.countTokens(model.summary.hash, expected, signal));
-      return questions.map((question, index) => ({
-        expected: question.expected,
+      // The model writes what the template puts before an answer, so it is part of each choice.
+      const written = questions.map(({ choices = [] }, index) =>
+        choices.map((choice) => (rendered[index]?.answerBegins ?? "") + choice),
+      );
+      const flat = written.flat();
+      const tokens =
+        flat.length === 0 ? [] : await use(model, (service) => service.tokensOf(model.summary.hash, flat, signal));
+      return questions.map(({ expected: answer, grader, choices }, index) => ({
+        expected: answer,
         prompt: rendered[index] as Prompt,
         expectedTokens: counts[index] ?? 0,
+        ...(grader && { grader }),
+        ...(choices && { choices, choiceTokens: tokens.splice(0, choices.length) }),
       }));
     },
     templates: (model, trained, signal) => ({

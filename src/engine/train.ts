@@ -1,9 +1,11 @@
 /** Trains one run: assembles the parts of the loop, and saves the record with every checkpoint. */
 
 import { answerBatch } from "../generation/answer.ts";
+import type { PreparedQuestion } from "../generation/examine.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
+import { guardRuleOf } from "../run/guard.ts";
 import { bestSetOf, patienceSetOf } from "../run/heldOut.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -14,8 +16,8 @@ import { requireTrainingLock, TrainingLockLostError } from "../storage/lock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
-import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
+import { evaluateMeter } from "../training/meter.ts";
 import type { ParameterTensors } from "../training/parameters.ts";
 import { createPreferences, type Preferences } from "../training/preference.ts";
 import type { TrainingProgram } from "../training/program.ts";
@@ -24,6 +26,7 @@ import { initialState, type LoopState, type Patience, readState } from "../train
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
+import { withExam } from "./midExam.ts";
 import { type Plan, shapesOf } from "./prepare.ts";
 import { createProgram } from "./program.ts";
 import { answererOf } from "./respondent.ts";
@@ -41,6 +44,8 @@ export interface TrainParts {
   readonly plan: Plan;
   /** Prompts of the sample questions and of the watch, by their text. */
   readonly prompts: ReadonlyMap<string, Prompt>;
+  /** Of the exam during training; empty without one. */
+  readonly questions: readonly PreparedQuestion[];
   readonly control: Control;
   readonly emit: (event: EngineEvent) => void;
   /** Gets the run's journal, through which name and note change during training. */
@@ -134,6 +139,11 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
+    const general = plan.general.sets.map(({ name, examples }) => ({
+      name,
+      batches: evaluationBatches(examples, plan.general.buckets),
+    }));
+    const sets = { heldOut, general, bySource: recipe.forgetting !== null };
     const { totalSteps, watch: choice } = first;
     const watched =
       choice && recipe.watchEvery !== null ? createWatch(plan, heldOut, choice, recipe.watchEvery, program) : null;
@@ -147,8 +157,14 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
         batches,
         evaluate:
           plan.validation.length > 0
-            ? (interrupted, onProgress, preference) =>
-                evaluateHeldOut(running, heldOut, interrupted, onProgress, preference)
+            ? withExam(
+                (interrupted, onProgress, preference) =>
+                  evaluateMeter(running, sets, interrupted, onProgress, preference),
+                {
+                  ...{ recipe, totalSteps, questions: parts.questions, control: parts.control },
+                  answerer: answererOf({ runtime, model, method, parameters }),
+                },
+              )
             : null,
         preferences,
         ...ends,
@@ -234,16 +250,21 @@ function preferencesOf({ preferences, stages }: Plan): Preferences | null {
   );
 }
 
-/** Where stages end, which held-out set chooses the best, and when the run may end early: in the last stage only. */
-function endsOf({ stages }: Plan, recipe: Recipe): Pick<LoopParts, "boundaries" | "patience" | "bestSet"> {
+/** Where stages end, which held-out set chooses the best, the guard, and when the run may end early: in the last stage only. */
+function endsOf(
+  { stages, general }: Plan,
+  recipe: Recipe,
+): Pick<LoopParts, "boundaries" | "patience" | "bestSet" | "guard"> {
   const boundaries = stages
     .slice(0, -1)
     .map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
   const { patience: validations } = recipe;
   const from = boundaries.at(-1) ?? 0;
+  const rule = guardRuleOf(recipe);
   return {
     boundaries,
     patience: validations === null ? null : { validations, from, set: patienceSetOf(recipe) },
     bestSet: bestSetOf(recipe),
+    guard: rule && { ...rule, labels: Object.fromEntries(general.sets.map(({ name, label }) => [name, label])) },
   };
 }

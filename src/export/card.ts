@@ -2,7 +2,7 @@
 
 import type { WrittenType } from "../gguf/blocks.ts";
 import type { EvaluationMetrics } from "../run/metrics.ts";
-import { type Recipe, recipeSettings } from "../run/recipe.ts";
+import { type Recipe, settingsFor } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { ExamResult } from "../run/results.ts";
 import { cardMetadata } from "./cardMetadata.ts";
@@ -113,13 +113,13 @@ function dataOf({ sources, examples, stages }: RunRecord): string {
 }
 
 function recipeOf({ recipe, provider, trainable, model, step, seconds }: RunRecord): string {
-  const shown = recipeSettings.filter(({ applies }) => applies?.(recipe) ?? true);
+  const shown = settingsFor(recipe.stages.length).filter(({ applies }) => applies?.(recipe) ?? true);
   return [
     `${trainable} of ${model.parameters} parameters were trained, ${step} steps in ${Math.round(seconds)} s, on ${provider}.`,
     "",
     table(
       ["setting", "value"],
-      shown.map((setting) => [inline(setting.label), inline(valueText(setting.value(recipe)))]),
+      shown.map((setting) => [inline(labelOf(setting)), inline(valueText(setting.value(recipe)))]),
     ),
     "",
     "The whole recipe:",
@@ -127,6 +127,9 @@ function recipeOf({ recipe, provider, trainable, model, step, seconds }: RunReco
     codeBlock(wholeRecipe(recipe), "json"),
   ].join("\n");
 }
+
+const labelOf = ({ label, stage }: { readonly label: string; readonly stage?: number }) =>
+  stage === undefined ? label : `stage ${stage + 1}: ${label}`;
 
 const wholeRecipe = (recipe: Recipe) => JSON.stringify(recipe, null, 2);
 

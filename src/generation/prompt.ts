@@ -50,9 +50,12 @@ function spansOf({ text, segmentEnds }: Encoding, segments: readonly Segment[]):
   return spans;
 }
 
-/** Tokens of a text by itself, without BOS or EOS. */
-export function countTokens(text: string, tokenizer: Tokenizer): number {
+/** Token ids of a text by itself, without BOS or EOS. */
+export function tokensOf(text: string, tokenizer: Tokenizer): Int32Array {
   return tokenizer.encode([
     { text, kind: "content", role: null, message: null, answer: false, supervised: false, weight: 0 },
-  ]).ids.length;
+  ]).ids;
 }
+
+/** Tokens of a text by itself, without BOS or EOS. */
+export const countTokens = (text: string, tokenizer: Tokenizer): number => tokensOf(text, tokenizer).length;

@@ -14,6 +14,8 @@ export interface GgufForm {
   readonly names: GgufNames;
   /** Tensors that the files do not have: divisors of frequencies. */
   readonly extra: readonly { readonly name: string; readonly values: Float32Array<ArrayBuffer> }[];
+  /** What llama.cpp computes otherwise, a sentence each; missing where it computes the same. */
+  readonly notes?: readonly string[];
 }
 
 export const whole = (value: number): Scalar => ({ type: "uint32", value });

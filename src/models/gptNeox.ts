@@ -113,15 +113,20 @@ function block(scope: Scope, config: NeoxConfig, x: Value, attend: LayerAttentio
 
 const embedding = (scope: Scope, { vocabulary, width }: NeoxConfig) => scope.table([vocabulary, width]);
 
+/** llama.cpp's graph (src/models/gptneox.cpp) has LLM_FFN_GELU, which is ggml_gelu; |difference| is largest at x = ±2.2. */
+const geluNote =
+  "llama.cpp computes this model's GELU by its approximation with tanh: an activation differs by up to 0.0005.";
+
 const architecture: Architecture<NeoxConfig> = {
   name: "GPTNeoXForCausalLM",
   modelType: "gpt_neox",
-  gguf: ({ vocabulary, width, hidden, layers, heads, epsilon, rope, parallel }) => {
+  gguf: ({ vocabulary, width, hidden, layers, heads, epsilon, rope, parallel, activation }) => {
     const { keys, extra } = ropeForm(rope);
     return {
       architecture: "gptneox",
       names: neoxNames(heads, width / heads),
       extra,
+      notes: activation === "gelu" ? [geluNote] : [],
       keys: {
         block_count: whole(layers),
         context_length: whole(rope.context),

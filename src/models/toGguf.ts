@@ -58,7 +58,7 @@ export async function toGguf(
     const field = [fileFields[first] ?? first, ...rest].join(".");
     throw refused(architecture, `its ${field} is ${found}, but this model has ${wanted}`);
   }
-  return { ...form, notes };
+  return { ...form, notes: [...(form.notes ?? []), ...notes] };
 }
 
 /** The fields of `config.json` that decide a checked field of another name. */

@@ -13,7 +13,7 @@ import {
   type Node,
   type Value,
 } from "./graph.ts";
-import { type OpName, specOf } from "./ops.ts";
+import { type AnyOpName, type ForwardOpName, type OpName, specOf } from "./ops.ts";
 
 /**
  * Writes one operand's gradient, whose shape may still be the broadcast one. `onto` writes `before` + gradient without an
@@ -26,7 +26,7 @@ export type CompositeRule = (gradients: readonly (Value | undefined)[]) => reado
 
 /** One step of the tape: a node, which uses the rule of its op, or a composite with a rule of its own. */
 export type Step =
-  | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "node"; readonly node: Node<OpName> }
   | {
       readonly kind: "composite";
       readonly name: string;
@@ -48,7 +48,7 @@ export class GraphBuilder {
   private readonly ranges = new Map<string, Value>();
   private readonly nodes: Node[] = [];
   private readonly producers = new Map<Value, Node>();
-  private readonly known = new Map<string, readonly Value[]>();
+  private readonly known = new Map<string, Node>();
   private readonly identities = new Map<Value, number>();
   private scopes: string[] = [];
   private recording = true;
@@ -146,11 +146,24 @@ export class GraphBuilder {
     return this.emitAll(op, inputs, attributes)[0] as Value;
   }
 
+  /** Emits an operator that has no gradient rule. Throws a GraphError while the tape records. */
+  forward(op: ForwardOpName, inputs: readonly Value[], attributes: Attributes = {}): Value {
+    if (this.recording) throw new GraphError(`${op} has no gradient rule, so it cannot be on the tape`);
+    return this.append(op, inputs, attributes).outputs[0] as Value;
+  }
+
   private emitAll(op: OpName, inputs: readonly Value[], attributes: Attributes): readonly Value[] {
+    const node = this.append(op, inputs, attributes);
+    if (this.recording) this.tape.push({ kind: "node", node });
+    return node.outputs;
+  }
+
+  private append<Op extends AnyOpName>(op: Op, inputs: readonly Value[], attributes: Attributes): Node<Op> {
     const key = `${op}(${inputs.map((value) => this.identity(value))})${JSON.stringify(attributes)}`;
     if (!this.recording) {
       const same = this.known.get(key);
-      if (same) return same;
+      // The key begins with the operator.
+      if (same) return same as Node<Op>;
     }
     const name = [...this.scopes, `${op}_${this.nodes.length}`].join("/");
     let types: ReturnType<ReturnType<typeof specOf>["infer"]>;
@@ -162,12 +175,11 @@ export class GraphBuilder {
     }
     if (types.length === 0) throw new GraphError(`${name}: ${op} has no output`);
     const outputs = types.map(({ dtype, shape }, i): Value => ({ name: `${name}:${i}`, dtype, shape }));
-    const node: Node = { op, name, inputs, outputs, attributes };
+    const node: Node<Op> = { op, name, inputs, outputs, attributes };
     this.nodes.push(node);
     for (const output of outputs) this.producers.set(output, node);
-    if (this.recording) this.tape.push({ kind: "node", node });
-    else this.known.set(key, outputs);
-    return outputs;
+    if (!this.recording) this.known.set(key, node);
+    return node;
   }
 
   add(a: Value, b: Value): Value {
@@ -406,6 +418,11 @@ export class GraphBuilder {
     const code = castCode[to];
     if (code === undefined) throw new GraphError(`no graph here casts to ${to}`);
     return x.dtype === to ? x : this.emit("Cast", [x], { to: code });
+  }
+
+  /** Whether a node computes the value: it is no input and no initializer. */
+  isComputed(value: Value): boolean {
+    return this.producers.has(value);
   }
 
   private isOne(value: Value): boolean {

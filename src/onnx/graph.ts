@@ -1,7 +1,7 @@
 /** The in-memory ONNX graph: values with static types, nodes in execution order. */
 
 import { type DType, describeType, type Shape } from "../tensor/dtype.ts";
-import type { OpName } from "./ops.ts";
+import type { AnyOpName } from "./ops.ts";
 
 export interface TensorType {
   readonly dtype: DType;
@@ -21,8 +21,8 @@ export interface Value extends TensorType {
 export type AttributeValue = number | readonly number[] | string;
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
-export interface Node {
-  readonly op: OpName;
+export interface Node<Op extends AnyOpName = AnyOpName> {
+  readonly op: Op;
   readonly name: string;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];

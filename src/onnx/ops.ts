@@ -5,30 +5,12 @@
  * operators that our graphs use and that the WebGPU provider runs.
  */
 
-import { type DType, type Shape, sizeOf } from "../tensor/dtype.ts";
+import { type DType, sizeOf } from "../tensor/dtype.ts";
 import { gatherBlockQuantized, matMulNBits } from "./blockOps.ts";
+import { forwardOps } from "./forwardOps.ts";
 import { constantNumbers, GraphError } from "./graph.ts";
+import { broadcastShapes, normalizeAxis } from "./shapes.ts";
 import { at, describe, expectDType, expectRank, type OpSpec, sameDType } from "./spec.ts";
-
-/** Multidirectional broadcasting as ONNX and NumPy define it. */
-export function broadcastShapes(a: Shape, b: Shape): Shape {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, axis) => {
-    const x = a[axis - rank + a.length] ?? 1;
-    const y = b[axis - rank + b.length] ?? 1;
-    if (x !== y && x !== 1 && y !== 1) {
-      throw new GraphError(`shapes [${a.join(", ")}] and [${b.join(", ")}] do not broadcast: ${x} against ${y}`);
-    }
-    return Math.max(x, y);
-  });
-}
-
-/** Counts an axis from the front; a negative `axis` counts from the back. Throws a GraphError outside the rank. */
-export function normalizeAxis(axis: number, rank: number): number {
-  const normal = axis < 0 ? axis + rank : axis;
-  if (normal < 0 || normal >= rank) throw new GraphError(`axis ${axis} is outside rank ${rank}`);
-  return normal;
-}
 
 const elementwise: OpSpec = { arity: 1, infer: (inputs) => [at(inputs, 0)] };
 
@@ -347,12 +329,19 @@ export const ops = {
 
 export type OpName = keyof typeof ops;
 
+/** An operator without a gradient rule: graphs of other programs need it, and nothing is differentiated through it. */
+export type ForwardOpName = keyof typeof forwardOps;
+
+export type AnyOpName = OpName | ForwardOpName;
+
+const all: Readonly<Record<AnyOpName, OpSpec>> = { ...ops, ...forwardOps };
+
 /** The specification of an operator, widened to `OpSpec`. */
-export function specOf(op: OpName): OpSpec {
-  return ops[op];
+export function specOf(op: AnyOpName): OpSpec {
+  return all[op];
 }
 
 /** Whether a name read from a file is an operator in use. */
-export function isOpName(name: string): name is OpName {
-  return Object.hasOwn(ops, name);
+export function isOpName(name: string): name is AnyOpName {
+  return Object.hasOwn(all, name);
 }

@@ -38,7 +38,7 @@ export interface RowHead {
   readonly supervised: number;
   /** Supervised tokens that truncation removes. */
   readonly lost: number;
-  /** "preference": a preferred and a rejected answer, which supervised fine-tuning does not use. */
+  /** "preference": a row with chosen or rejected answers, and no stage trains on them. */
   readonly state: "used" | "excluded" | "left out" | "preference";
   /** Why it is left out. */
   readonly problem: string | null;
@@ -77,6 +77,11 @@ export interface PreviewExample {
   readonly tools: readonly PreviewTool[];
   /** Which answer of its row it trains, where each answer is an example of its own. */
   readonly turn?: { readonly nth: number; readonly of: number };
+  /**
+   * In a preference row: which answer it is, and where it begins among the messages. The two answers of a pair follow each
+   * other, the chosen one first; `paired` is false for a single answer with a label.
+   */
+  readonly answer?: { readonly side: "chosen" | "rejected"; readonly paired: boolean; readonly begin: number };
   /** The rendered template, as the tokenizer reads it. */
   readonly text: string;
   readonly spans: readonly {
@@ -277,6 +282,8 @@ export interface DataApi {
   prompts(settings: PromptSettings, conversations: readonly Conversation[], signal?: AbortSignal): Promise<Prompt[]>;
   /** Token counts of texts, without BOS and EOS. For the engine. */
   countTokens(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<number[]>;
+  /** Token ids of texts by themselves, without BOS and EOS. For the engine. */
+  tokensOf(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
   /** Token ids of texts, rendered as plain text for training. For the engine. */
   encodeTexts(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
   /** See `expressTemplate`. For exports. */

@@ -9,10 +9,12 @@ import type { HalfCount } from "../hub/half.ts";
 import type { Pushed } from "../hub/push.ts";
 import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
+import type { Grader } from "../run/grading/grader.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
-import type { RunRecord } from "../run/record.ts";
-import type { ExamResult, VoteRecord, WholeExamResult } from "../run/results.ts";
+import type { RunExam, RunRecord } from "../run/record.ts";
+import type { ExamResult, ExamSampling, VoteRecord, WholeExamResult } from "../run/results.ts";
+import type { ExampleLosses } from "../run/rowLosses.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
@@ -195,6 +197,8 @@ export interface RunRequest {
   readonly watch?: WatchChoice;
   /** The checkpoint whose weights it starts from, null for the newest; left out: the base model. Method and LoRA are that run's. */
   readonly from?: StartChoice;
+  /** The exam from which the questions of an exam during training are drawn; its texts are not needed. */
+  readonly exam?: RunExam;
 }
 
 export interface StartChoice {
@@ -319,6 +323,15 @@ export interface AnswerRequest extends Subject {
   readonly sampling: SamplingSettings;
 }
 
+/** Text that a base model writes by itself. */
+export interface OwnTextRequest {
+  readonly modelHash: string;
+  readonly texts: number;
+  /** Most tokens of a text. */
+  readonly tokens: number;
+  readonly seed: number;
+}
+
 /** The answer, and exactly the prompt that the model read. */
 export interface Answer extends GeneratedAnswer {
   /** Step of the checkpoint that answered; null is the base model. */
@@ -337,7 +350,15 @@ export interface StoredCheckpoint {
   readonly best: boolean;
 }
 
-export interface ExamineRequest extends Subject {
+/** How an exam's answers are drawn and judged. */
+export interface ExamSettings {
+  /** For questions without a grader of their own; by default exact match. */
+  readonly grader?: Grader;
+  /** Greedy by default. */
+  readonly sampling?: ExamSampling;
+}
+
+export interface ExamineRequest extends Subject, ExamSettings {
   readonly questions: readonly ExamQuestion[];
   /** General text, held out from training. */
   readonly texts: readonly string[];
@@ -354,7 +375,7 @@ export interface Examination {
 }
 
 /** Who takes which exam; its result is stored. */
-export interface ExamRequest extends Subject {
+export interface ExamRequest extends Subject, ExamSettings {
   readonly exam: Exam;
 }
 
@@ -467,7 +488,9 @@ export interface EngineApi {
   /** The checkpoints of a run in this browser, newest first. */
   checkpointsOf(runId: string): Promise<readonly StoredCheckpoint[]>;
   answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
-  /** Answers each question greedily in its own conversation, and measures the loss on the texts; also while a run trains. */
+  /** Texts that the base model writes from an empty beginning, each sampled with a seed of its own. The same request gives the same. */
+  writeTexts(request: OwnTextRequest, signal?: AbortSignal): Promise<readonly string[]>;
+  /** Answers each question in its own conversation, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /**
    * Examines and stores the result, under its run or under the base model. Refused for an exam of more than `mostQuestions`.
@@ -487,6 +510,13 @@ export interface EngineApi {
   /** The stored votes on a run, in the order in which they were cast. */
   votesOf(runId: string): Promise<readonly VoteRecord[]>;
   deleteVotes(runId: string, ids: readonly string[]): Promise<void>;
+  /**
+   * The stored losses of a run's training rows under a checkpoint (null is the newest) and under its base model; null where they
+   * were not measured. Losses of a measurement that was stopped are NaN where they are missing.
+   */
+  rowLosses(runId: string, checkpoint: number | null): Promise<ExampleLosses | null>;
+  /** Measures what is missing of these losses, and stores it; also what was measured before `signal` stopped it. */
+  measureRowLosses(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<ExampleLosses>;
   /** The four artifacts of a run as `.onnx` files. */
   exportArtifacts(runId: string, signal?: AbortSignal): Promise<ExportedArtifacts>;
   /** The adapter of a LoRA run in PEFT's layout, from the checkpoint of a step; null is the newest. */

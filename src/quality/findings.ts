@@ -308,7 +308,7 @@ export function lengthFinding({ longer, share, pairs, ratio }: LengthBias): Find
   const [more, less] = longer ? ["longer", "long"] : ["shorter", "short"];
   return {
     kind: "length-bias",
-    severity: "hint",
+    severity: "warning",
     title: `In ${Math.round(100 * share)} % of ${counted(pairs, "pair")} the chosen answer is ${more}: on average ${ratio.toFixed(2)} times the tokens of the rejected one`,
     detail: `The model may learn that ${less} answers are good. That is right only if you want ${more} answers; else balance the lengths, or use SimPO or IPO, which divide by the length.`,
     rows: { sources: [], rows: [] },

@@ -34,6 +34,8 @@ export interface InspectorOptions {
     readonly lambda: number;
     /** Columns to which the mapping gives no role. */
     readonly unusedColumns?: readonly string[];
+    /** Whether it is general text, which is not the task. */
+    readonly general?: boolean;
   }[];
   readonly mixture: MixtureMode;
   /** Longest sequence in tokens. */
@@ -252,7 +254,7 @@ export function createInspector(options: InspectorOptions): Inspector {
       const { medianWords, answers: short } = answers.short();
       for (const { example, text } of short) noteExample("short-answer", example, () => `: ${JSON.stringify(text)}`);
 
-      const { equal, opposite, lengthBias } = preferences.find();
+      const { equal, opposite, lengthBias, answers: preferred } = preferences.find();
       for (const example of equal) noteExample("equal-answers", example, () => "");
       for (const { later, earlier } of opposite) {
         noteExample("opposite-preference", later, () => ` and ${nameOf(earlier)}`);
@@ -304,6 +306,7 @@ export function createInspector(options: InspectorOptions): Inspector {
         supervisedTokens: totals.reduce((sum, total) => sum + total.supervised, 0),
         truncation,
         lengths: histogram(lengths.all()),
+        answers: preferred,
         sources: sourceReports(figures, mixable ? options.mixture : null),
         findings,
         checks,

@@ -4,7 +4,8 @@ import type { Message, PreferenceExample } from "../records/example.ts";
 import { carriedText } from "../records/formats/messages.ts";
 import { ints, TextHash } from "./columns.ts";
 import type { LengthBias } from "./findings.ts";
-import { answerSides, type TokenizedAnswer } from "./tokenizeAnswers.ts";
+import type { AnswersReport } from "./report.ts";
+import { type AnswerSide, answerSides, type TokenizedAnswer } from "./tokenizeAnswers.ts";
 
 /** Share of the pairs from which a bias is reported. */
 const biasedShare = 0.7;
@@ -21,6 +22,8 @@ export interface Preferences {
     readonly opposite: readonly { readonly later: number; readonly earlier: number }[];
     /** null without a bias. */
     readonly lengthBias: LengthBias | null;
+    /** null without a row. */
+    readonly answers: AnswersReport | null;
   };
 }
 
@@ -31,13 +34,17 @@ export function createPreferences(): Preferences {
   const high = ints();
   const sides = ints();
   const examples = ints();
+  const counts = { chosen: 0, rejected: 0 };
+  const tokens = { chosen: 0, rejected: 0 };
   let pairs = 0;
   let longer = 0;
   let shorter = 0;
   let logRatio = 0;
   return {
     add(index, example, answers) {
-      for (const { side } of answers) {
+      for (const { side, sequence } of answers) {
+        counts[side]++;
+        tokens[side] += sequence.supervised;
         const hash = hashOf(example.prompt, example[side]);
         low.push(hash.low);
         high.push(hash.high);
@@ -74,7 +81,13 @@ export function createPreferences(): Preferences {
       const most = Math.max(longer, shorter);
       const isBiased = pairs >= leastPairs && most > biasedShare * pairs;
       const lengthBias = { longer: longer >= shorter, share: most / pairs, pairs, ratio: Math.exp(logRatio / pairs) };
-      return { equal, opposite, lengthBias: isBiased ? lengthBias : null };
+      const sideOf = (side: AnswerSide) => ({ count: counts[side], meanTokens: tokens[side] / counts[side] });
+      return {
+        equal,
+        opposite,
+        lengthBias: isBiased ? lengthBias : null,
+        answers: examples.length === 0 ? null : { pairs, chosen: sideOf("chosen"), rejected: sideOf("rejected") },
+      };
     },
   };
 }

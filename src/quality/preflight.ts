@@ -10,7 +10,8 @@ import type { Check, CheckKind, DataReport } from "./report.ts";
 import type { Tokenized } from "./tokenize.ts";
 
 export interface PreflightOptions {
-  readonly sources: readonly { readonly name: string; readonly lambda: number }[];
+  /** `general`: a source of general text, which may be held out as a whole. */
+  readonly sources: readonly { readonly name: string; readonly lambda: number; readonly general?: boolean }[];
   readonly tokenizer: Pick<Tokenizer, "bos" | "addBos" | "size">;
   readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds" | "turnEnds">;
 }
@@ -202,7 +203,7 @@ const warningOf = (kind: CheckKind) =>
   kind === "rows" || kind === "mixture" ? "" : "Training on it would teach the model wrongly. ";
 
 function mixtureCheck(sources: PreflightOptions["sources"], counts: readonly SourceCounts[]): Check {
-  const faults = sources.flatMap(({ name, lambda }, k) => {
+  const faults = sources.flatMap(({ name, lambda, general = false }, k) => {
     const { examples = 0, training = 0 } = counts[k] ?? {};
     if (!(Number.isFinite(lambda) && lambda > 0)) {
       return [
@@ -220,7 +221,7 @@ function mixtureCheck(sources: PreflightOptions["sources"], counts: readonly Sou
         },
       ];
     }
-    if (training === 0) {
+    if (training === 0 && !general) {
       return [
         {
           title: `All ${counted(examples, "example")} of ${name} are held out for validation`,

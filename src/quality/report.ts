@@ -120,6 +120,13 @@ export interface SourceReport {
   readonly byKind: Readonly<Record<TrainableKind, KindReport>>;
 }
 
+export interface AnswersReport {
+  readonly pairs: number;
+  /** Number of answers, single ones with a label included, and their mean length in tokens; NaN without one. */
+  readonly chosen: { readonly count: number; readonly meanTokens: number };
+  readonly rejected: { readonly count: number; readonly meanTokens: number };
+}
+
 export interface DataReport {
   /** Number of usable examples of all sources. */
   readonly examples: number;
@@ -142,6 +149,8 @@ export interface DataReport {
     readonly longest: number;
     readonly median: number;
   };
+  /** The answers of preference rows; null where no stage trains on them. */
+  readonly answers: AnswersReport | null;
   readonly sources: readonly SourceReport[];
   readonly findings: readonly Finding[];
   readonly checks: readonly Check[];

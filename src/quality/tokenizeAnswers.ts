@@ -37,7 +37,7 @@ export function tokenizeAnswers(example: PreferenceExample, parts: TokenizeParts
   const sides = answerSides.filter((side) => example[side].length > 0);
   const written: { readonly side: AnswerSide; readonly chat: ChatExample; readonly tokenized: Tokenized }[] = [];
   for (const side of sides) {
-    const chat = chatOf(example, side);
+    const chat = answerChat(example, side);
     const tokenized = tokenizeChat(chat, parts, "responses");
     if (!("encoding" in tokenized)) return { ...tokenized, problem: inAnswer(side, tokenized.problem) };
     written.push({ side, chat, tokenized });
@@ -61,7 +61,11 @@ export function tokenizeAnswers(example: PreferenceExample, parts: TokenizeParts
 
 const inAnswer = (side: AnswerSide, problem: string) => `${side} answer: ${problem}`;
 
-function chatOf({ prompt, kind: _, chosen, rejected, ...origin }: PreferenceExample, side: AnswerSide): ChatExample {
+/** The prompt with one of its answers, as `TokenizedAnswer.chat`. */
+export function answerChat(
+  { prompt, kind: _, chosen, rejected, ...origin }: PreferenceExample,
+  side: AnswerSide,
+): ChatExample {
   const answer = (side === "chosen" ? chosen : rejected).map(asWhole);
   return { ...origin, kind: "chat", messages: [...prompt.map(asContext), ...answer] };
 }

@@ -106,6 +106,8 @@ export interface PreferenceExample extends Origin {
   readonly prompt: readonly Message[];
   readonly chosen: readonly Message[];
   readonly rejected: readonly Message[];
+  /** Tool descriptions as in a chat. */
+  readonly tools?: readonly Value[];
 }
 
 export type Example = ChatExample | TextExample | PreferenceExample;

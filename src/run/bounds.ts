@@ -2,15 +2,16 @@
 
 import { cut } from "../tensor/quote.ts";
 import { deviceFields } from "./deviceFields.ts";
+import { forgettingFields, generalSourcesOf } from "./forgetting.ts";
+import { preferenceFields } from "./preferenceFields.ts";
 import type { Recipe } from "./recipe.ts";
 import { rowFields } from "./rowFields.ts";
 import type { Control, Fields } from "./setting.ts";
-import { stageFields } from "./stageFields.ts";
+import { mostStages, stageFields } from "./stageFields.ts";
 import { loraFields, trainFields } from "./trainFields.ts";
 
 /** Most characters of a text, for example of a template. */
 const longestText = 1e6;
-const mostStages = 100;
 const mostNames = 1000;
 
 /** The expected value of the control; null where the value is within its bounds. */
@@ -38,6 +39,7 @@ function expectedOf(control: Control, value: unknown): string | null {
       return fits ? null : `a list of 1 to ${mostNames} different names`;
     }
     case "choice":
+    case "list":
     case "switch":
       return null;
   }
@@ -50,6 +52,14 @@ function problemIn<Part extends object>(place: string, fields: Fields<Part>, par
     if (expected !== null) return `${place}.${key} is ${cut(String(part[key]))}, not ${expected}`;
   }
   return null;
+}
+
+/** The problem of the recipe's general text; null without one. */
+function generalProblem(recipe: Recipe, sources: number): string | null {
+  const general = generalSourcesOf(recipe);
+  const outside = general.find((source) => source >= sources);
+  if (outside !== undefined) return `recipe.forgetting.sources has source ${outside}, but the run has only ${sources}`;
+  return new Set(general).size < general.length ? "recipe.forgetting.sources has a source twice" : null;
 }
 
 /** The first problem of a recipe, as the end of a sentence; null without one. The run has `sources` sources. */
@@ -65,11 +75,15 @@ export function recipeProblem(recipe: Recipe, sources: number): string | null {
     problemIn("recipe", rowFields, recipe) ??
     problemIn("recipe", trainFields, recipe) ??
     problemIn("recipe", deviceFields, recipe) ??
-    (recipe.method === "lora" ? problemIn("recipe.lora", loraFields, lora) : null);
+    (recipe.method === "lora" ? problemIn("recipe.lora", loraFields, lora) : null) ??
+    (recipe.forgetting && problemIn("recipe.forgetting", forgettingFields, recipe.forgetting)) ??
+    generalProblem(recipe, sources);
   if (found) return found;
   for (const [index, stage] of stages.entries()) {
     const place = `recipe.stages.${index}`;
-    const inStage = problemIn(place, stageFields, stage);
+    const inStage =
+      problemIn(place, stageFields, stage) ??
+      (stage.preference && problemIn(`${place}.preference`, preferenceFields, stage.preference));
     if (inStage) return inStage;
     const seen = new Set<number>();
     for (const { source, lambda } of stage.sources ?? []) {

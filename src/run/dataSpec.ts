@@ -2,6 +2,7 @@
 
 import type { MixtureMode } from "../batching/mixture.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
+import { generalSourcesOf } from "./forgetting.ts";
 import { type Recipe, seedsOf } from "./recipe.ts";
 import { rowSettingsOf } from "./rowFields.ts";
 import { choiceOf, type SourceChoice, type WeightedSource } from "./source.ts";
@@ -18,6 +19,8 @@ export interface DataSpec {
   /** Share of the split, for the leakage check. */
   readonly validationShare: number;
   readonly seed: number;
+  /** Indices of the sources that are held out as general text; missing without one. */
+  readonly general?: readonly number[];
 }
 
 /** The data of a recipe. Its mixture is that of the last stage, because all stages share one mixture. */
@@ -32,5 +35,6 @@ export function dataSpecOf(modelHash: string, sources: readonly SourceChoice[], 
     mixture,
     validationShare: recipe.validationShare,
     seed: seedsOf(recipe).split,
+    ...(generalSourcesOf(recipe).length > 0 && { general: generalSourcesOf(recipe) }),
   };
 }

@@ -5,6 +5,7 @@ import { recipeProblem } from "./bounds.ts";
 import type { Curves } from "./curves.ts";
 import { editsProblem, longestEdits, longestTools, optionsProblem } from "./edits.ts";
 import { finite, Hash, IsoDate, list, Name, text, whole } from "./fields.ts";
+import { mostExamQuestions } from "./forgetting.ts";
 import { readAs } from "./problem.ts";
 import type { RunRecord } from "./record.ts";
 
@@ -103,6 +104,13 @@ const boundsOf = (least: 0 | 1): v.GenericSchema<unknown, unknown> =>
     resumeFrom: v.nullable(Step),
     origin: v.optional(v.object({ file: Name, baseModel: v.nullable(text(10_000)), notes: list(text(1000), 100) })),
     start: v.optional(v.object({ runId: RunId, name: Name, step: Step })),
+    exam: v.optional(
+      v.object({
+        name: Name,
+        hash: Hash,
+        questions: list(v.object({ prompt: text(longestText), expected: text(longestText) }), mostExamQuestions),
+      }),
+    ),
   });
 
 const Trained = boundsOf(1);

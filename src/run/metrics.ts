@@ -38,10 +38,19 @@ export interface EvaluationMetrics {
   readonly step: number;
   /** Σ w·CE / Σ w over all held-out rows but preferences; where there are only preferences, their loss. */
   readonly loss: number;
-  /** The same for each held-out set, by its name. */
+  /** The same for each held-out set, by its name; general text counts here alone. */
   readonly sets: Readonly<Record<string, number>>;
+  /** Missing where no exam was taken with it. */
+  readonly exam?: ExamScore;
   /** Of the held-out preferences, once their stage has begun. */
   readonly preference?: PreferenceFigures;
+}
+
+/** The result of an exam during training. */
+export interface ExamScore {
+  /** Number of right answers. */
+  readonly right: number;
+  readonly questions: number;
 }
 
 export interface Sample {
@@ -88,6 +97,7 @@ export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.p
     step: Count,
     loss: AnyNumber,
     sets: v.record(Text, AnyNumber),
+    exam: v.exactOptional(v.object({ right: Count, questions: Count })),
     preference: v.exactOptional(FiguresSchema),
   }),
 );

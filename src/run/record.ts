@@ -33,6 +33,8 @@ export interface RunStage {
   readonly examples: number;
   /** Supervised tokens of one pass over them; null in runs of version 1, which did not count them. */
   readonly supervisedTokens: number | null;
+  /** Number of rows of general text that it draws from besides; missing without replay. */
+  readonly replayed?: number;
 }
 
 /** A restart with a lower learning rate after numbers that were not finite. */
@@ -96,6 +98,16 @@ export interface RunRecord {
   readonly origin?: RunOrigin;
   /** Missing for a run that starts from its base model. */
   readonly start?: RunStart;
+  /** The questions that it answers during training; missing without an exam. */
+  readonly exam?: RunExam;
+}
+
+/** The exam of a run: its drawn questions, so that a resumed run has them. */
+export interface RunExam {
+  readonly name: string;
+  /** Of the whole exam. */
+  readonly hash: string;
+  readonly questions: readonly { readonly prompt: string; readonly expected: string }[];
 }
 
 const members = {
@@ -128,6 +140,7 @@ const members = {
       steps: Count,
       examples: Count,
       supervisedTokens: v.nullable(Count),
+      replayed: v.exactOptional(Count),
     }),
   ),
   totalSteps: Count,
@@ -140,6 +153,9 @@ const members = {
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
   origin: v.exactOptional(OriginSchema),
   start: v.exactOptional(StartSchema),
+  exam: v.exactOptional(
+    v.object({ name: Text, hash: Text, questions: v.array(v.object({ prompt: Text, expected: Text })) }),
+  ),
 };
 
 /** A record that was read, with the curves from the record itself; null when they are stored separately. */

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { type TemplateChoice, TemplateSchema } from "../templates/choice.ts";
 import { AnyNumber, Count, finite, IsoDate, list, Text, text, whole } from "./fields.ts";
+import { exactGrader, type Grader, GraderSchema } from "./grading/grader.ts";
 
 /** Most questions of one exam: more would take hours, and a result is read as a whole. */
 export const mostQuestions = 20_000;
@@ -14,10 +15,22 @@ const finishes = ["stop", "length", "context", "cancelled"] as const;
 /** A question of an exam. */
 export interface ExamQuestionFacts {
   readonly prompt: string;
-  /** The only right answer. */
+  /** The right answer, as the grader reads it. */
   readonly expected: string;
   readonly group: string | null;
   readonly task: string | null;
+  /** Without one, the exam's. */
+  readonly grader?: Grader;
+  /** The answers to choose from, for the grader "choice". */
+  readonly choices?: readonly string[];
+}
+
+/** How answers of an exam were drawn; a temperature of 0 is greedy. */
+export interface ExamSampling {
+  readonly temperature: number;
+  readonly topK: number | null;
+  readonly topP: number | null;
+  readonly seed: number;
 }
 
 /** An answer to a question. */
@@ -46,6 +59,10 @@ export interface ExamResult {
   };
   readonly template: TemplateChoice;
   readonly systemPrompt: string | null;
+  /** Of questions without their own; exact match where it is missing. */
+  readonly grader?: Grader;
+  /** Greedy where it is missing. */
+  readonly sampling?: ExamSampling;
   readonly takenAt: string;
   readonly seconds: number;
   /** Questions with the right answer. */
@@ -89,15 +106,18 @@ export interface RunResults {
   readonly votes: readonly VoteRecord[];
 }
 
-/** Equal for two results that can be compared: same model, exam, template and system prompt. */
-export const comparisonKey = ({
-  modelHash,
-  exam,
-  template,
-  systemPrompt,
-}: Pick<ExamResult, "modelHash" | "template" | "systemPrompt"> & {
-  readonly exam: { readonly hash: string };
-}): string => JSON.stringify([modelHash, exam.hash, template, systemPrompt]);
+type ExamIdentity = Pick<ExamResult, "grader" | "sampling"> & { readonly exam: { readonly hash: string } };
+
+/** Equal for two results on the same questions, drawn and judged in the same way; seeds may differ. */
+export function examKey({ exam, grader = exactGrader, sampling }: ExamIdentity): string {
+  const drawn = sampling && sampling.temperature > 0 ? [sampling.temperature, sampling.topK, sampling.topP] : "greedy";
+  return JSON.stringify([exam.hash, grader, drawn]);
+}
+
+/** Equal for two results that can be compared: same model, template and system prompt, and the same `examKey`. */
+export const comparisonKey = (
+  result: Pick<ExamResult, "modelHash" | "template" | "systemPrompt"> & ExamIdentity,
+): string => JSON.stringify([result.modelHash, result.template, result.systemPrompt, examKey(result)]);
 
 const Id = v.custom<string>(
   (value) => typeof value === "string" && /^[\w-]{1,100}$/.test(value),
@@ -107,7 +127,14 @@ const Seconds = finite(0, 1e10);
 /** Of a question or an answer. */
 const Long = text(1e7);
 
-const questionMembers = { prompt: Long, expected: Long, group: v.nullable(Long), task: v.nullable(Long) };
+const questionMembers = {
+  prompt: Long,
+  expected: Long,
+  group: v.nullable(Long),
+  task: v.nullable(Long),
+  grader: v.exactOptional(GraderSchema),
+  choices: v.exactOptional(list(Long, 1000)),
+};
 const answerMembers = { answer: Long, finish: v.picklist(finishes), correct: v.boolean() };
 
 export const QuestionsSchema: v.GenericSchema<unknown, readonly ExamQuestionFacts[]> = v.array(
@@ -124,6 +151,10 @@ export const examMembers = {
   exam: v.object({ name: Text, hash: Id, questions: whole(0, mostQuestions), texts: Count }),
   template: TemplateSchema,
   systemPrompt: v.nullable(Text),
+  grader: v.exactOptional(GraderSchema),
+  sampling: v.exactOptional(
+    v.object({ temperature: finite(0, 100), topK: v.nullable(Count), topP: v.nullable(AnyNumber), seed: Count }),
+  ),
   takenAt: IsoDate,
   seconds: Seconds,
   correct: Count,

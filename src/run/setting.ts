@@ -25,10 +25,12 @@ export type Control =
   | { readonly kind: "switch" }
   | { readonly kind: "choice"; readonly choices: readonly { readonly value: string; readonly label: string }[] }
   /** At least one of the names. */
-  | { readonly kind: "several"; readonly choices: readonly string[] };
+  | { readonly kind: "several"; readonly choices: readonly string[] }
+  /** At least one of the names, in an order, and any of them more than once. */
+  | { readonly kind: "list"; readonly choices: readonly string[]; readonly most: number };
 
 /** The group of the form that shows a setting. */
-export type Place = "template" | "data" | "stages" | "basic" | "text stage" | "adapter" | "more";
+export type Place = "template" | "data" | "stages" | "basic" | "adapter" | "forgetting" | "more";
 
 export interface Words {
   /** Plain words. */
@@ -48,6 +50,8 @@ export interface Shown extends Words {
   readonly applies?: (recipe: Recipe) => boolean;
   /** Whether another setting overrides it, although it is shown; never by default. */
   readonly replaced?: (recipe: Recipe) => boolean;
+  /** Index of its stage in a run with several; missing for a setting of the whole run. */
+  readonly stage?: number;
 }
 
 /** A field of the stored recipe. */
@@ -57,14 +61,16 @@ export interface StoredField<Value> {
   readonly initial: Readonly<Record<Method, Value>>;
 }
 
-/** A stored field with a control in the form. */
-export interface Field<Value> extends StoredField<Value>, Shown {
+/** A stored field of a part of the recipe, with a control in the form. */
+export interface Field<Value, Part> extends StoredField<Value>, Omit<Shown, "applies" | "replaced" | "stage"> {
+  readonly applies?: (recipe: Recipe, part: Part) => boolean;
+  readonly replaced?: (recipe: Recipe, part: Part) => boolean;
   /** A warning for an allowed value that may be a mistake. */
-  readonly doubt?: (value: Value, recipe: Recipe) => string | null | false;
+  readonly doubt?: (value: Value, recipe: Recipe, part: Part) => string | null | false;
 }
 
 /** The declarations of all fields of a part of the recipe. */
-export type Fields<Part> = { readonly [K in keyof Part]: StoredField<Part[K]> | Field<Part[K]> };
+export type Fields<Part> = { readonly [K in keyof Part]: StoredField<Part[K]> | Field<Part[K], Part> };
 
 /** One default for both methods. */
 export const both = <Value>(value: Value): StoredField<Value>["initial"] => ({ lora: value, full: value });
@@ -104,7 +110,7 @@ interface View<Value> extends Shown {
   readonly schema: v.GenericSchema<unknown, Value>;
   readonly get: (recipe: Recipe) => Value;
   readonly set: (recipe: Recipe, value: Value) => Recipe;
-  readonly doubt?: (value: Value, recipe: Recipe) => string | null | false;
+  readonly doubt?: (value: Value, recipe: Recipe) => string | null | false | undefined;
 }
 
 /** A setting from a getter and a setter on the recipe; a control need not match one stored field. */
@@ -121,15 +127,33 @@ export function settingOf<Value>({ schema, get, set, doubt, ...shown }: View<Val
 export interface Lens<Part> {
   get(recipe: Recipe): Part;
   set<K extends keyof Part>(recipe: Recipe, key: K, value: Part[K]): Recipe;
+  /** Whether the recipe has the part; always by default. */
+  there?(recipe: Recipe): boolean;
+  /** Index of the part's stage in a run with several. */
+  readonly stage?: number;
+  /** The setting's name; the field's by default. */
+  name?(field: string): string;
 }
 
 /** The settings of a part, in the order of their declaration. */
 export function settingsOf<Part extends object>(fields: Fields<Part>, lens: Lens<Part>): Setting[] {
+  const { stage, there = () => true, name = (field) => field } = lens;
   const one = <K extends keyof Part & string>(key: K): Setting[] => {
-    const declared: StoredField<Part[K]> | Field<Part[K]> = fields[key];
+    const declared: StoredField<Part[K]> | Field<Part[K], Part> = fields[key];
     if (!("control" in declared)) return [];
-    const get = (recipe: Recipe) => lens.get(recipe)[key];
-    return [settingOf({ ...declared, field: key, get, set: (recipe, value) => lens.set(recipe, key, value) })];
+    const { applies, replaced, doubt, ...shown } = declared;
+    return [
+      settingOf({
+        ...shown,
+        ...(stage !== undefined && { stage }),
+        field: name(key),
+        get: (recipe) => lens.get(recipe)[key],
+        set: (recipe, value) => lens.set(recipe, key, value),
+        applies: (recipe) => there(recipe) && (applies?.(recipe, lens.get(recipe)) ?? true),
+        replaced: (recipe) => there(recipe) && (replaced?.(recipe, lens.get(recipe)) ?? false),
+        doubt: (value, recipe) => doubt?.(value, recipe, lens.get(recipe)),
+      }),
+    ];
   };
   return keysOf(fields).flatMap((key) => one(key));
 }

@@ -46,6 +46,8 @@ export interface SourceChoice {
 export interface WeightedSource extends SourceChoice {
   /** λ, > 0. */
   readonly lambda: number;
+  /** λ in each stage, in their order: null is `lambda`, 0 leaves the source out of the stage. Absent: `lambda` in every stage. */
+  readonly stages?: readonly (number | null)[];
 }
 
 /** A source without changes: all rows, with the detected mapping. */

@@ -1,8 +1,9 @@
 /** The stages of a run: their data, length and learning rate. */
 
 import type { MixtureMode } from "../batching/mixture.ts";
-import type { PreferenceSettings } from "../batching/preference.ts";
+import { type PreferenceLoss, type PreferenceSettings, usualPreference } from "../batching/preference.ts";
 import type { TrainableKind } from "../records/example.ts";
+import { usualRate } from "./preferenceFields.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
@@ -44,6 +45,8 @@ export interface Stage {
   readonly schedule: (typeof schedules)[number];
   /** Share of the stage's steps over which the rate rises from 0, in [0, 1). */
   readonly warmupRatio: number;
+  /** Share of the stage's loss weight that is general text, in [0, 1). Stages of preferences have none. */
+  readonly replay: number;
 }
 
 type Staged = Pick<Recipe, "stages">;
@@ -68,19 +71,48 @@ export function inLastStage<T extends Staged>(recipe: T, change: Partial<Stage>)
   return { ...recipe, stages: [...recipe.stages.slice(0, -1), { ...lastStage(recipe), ...change }] };
 }
 
-export function inTextStage<T extends Staged>(recipe: T, change: Partial<Stage>): T {
-  const text = textStage(recipe);
-  return { ...recipe, stages: recipe.stages.map((stage) => (stage === text ? { ...stage, ...change } : stage)) };
+/** Changes the stage at an index, which need not exist. */
+export function inStage<T extends Staged>(recipe: T, index: number, change: Partial<Stage>): T {
+  return { ...recipe, stages: recipe.stages.map((stage, i) => (i === index ? { ...stage, ...change } : stage)) };
 }
 
-/** Trains on everything in one stage. */
-export function together<T extends Staged>(recipe: T): T {
-  return { ...recipe, stages: [{ ...lastStage(recipe), objective: "mixed" }] };
+/** The stage with another objective, and with the usual rate and preferences of that objective. */
+export function withObjective(stage: Stage, objective: Objective): Stage {
+  const from = stage.preference?.loss ?? null;
+  const preference = objective === "preference" ? (stage.preference ?? usualPreference.dpo) : null;
+  return {
+    ...stage,
+    objective,
+    preference,
+    learningRate: usualRate(stage.learningRate, from, preference?.loss ?? null),
+  };
+}
+
+/** The stage with another preference loss, and with the usual rate and settings of that loss. */
+export function withLoss(stage: Stage, loss: PreferenceLoss): Stage {
+  return {
+    ...stage,
+    preference: usualPreference[loss],
+    learningRate: usualRate(stage.learningRate, stage.preference?.loss ?? null, loss),
+  };
+}
+
+/**
+ * The recipe with these objectives, a stage for each. New stages have the settings of the last one; a new stage of text before
+ * others makes one pass.
+ */
+export function withObjectives<T extends Staged>(recipe: T, objectives: readonly Objective[]): T {
+  const same = objectives.length === recipe.stages.length;
+  const stages = objectives.map((objective, index) => {
+    const stage = withObjective(recipe.stages[index] ?? lastStage(recipe), objective);
+    const isNew = !same && objective === "text" && index < objectives.length - 1;
+    return isNew ? { ...stage, epochs: 1, steps: null } : stage;
+  });
+  return { ...recipe, stages };
 }
 
 /** Continues pre-training on the text in a first stage, one pass at the chats' rate, and trains on the chats in a second. */
 export function textFirst<T extends Staged>(recipe: T): T {
-  if (textStage(recipe)) return recipe;
   const last = lastStage(recipe);
   return {
     ...recipe,
@@ -91,9 +123,21 @@ export function textFirst<T extends Staged>(recipe: T): T {
   };
 }
 
-/** Gives every stage all sources, with these λ in order. */
-export function withLambdas<T extends Staged>(recipe: T, lambdas: readonly number[]): T {
-  return inEveryStage(recipe, { sources: lambdas.map((lambda, source) => ({ source, lambda })) });
+/** Gives every stage all sources but `general` ones, with these λ in order. */
+export function withLambdas<T extends Staged>(
+  recipe: T,
+  lambdas: readonly number[],
+  general: readonly number[] = [],
+): T {
+  const sources = lambdas.map((lambda, source) => ({ source, lambda }));
+  return inEveryStage(recipe, { sources: sources.filter(({ source }) => !general.includes(source)) });
+}
+
+/** Gives each stage its sources: `lambdas[stage][source]`, 0 where a stage does not use the source. */
+export function withStageLambdas<T extends Staged>(recipe: T, lambdas: readonly (readonly number[])[]): T {
+  const sourcesOf = (index: number): StageSource[] =>
+    (lambdas[index] ?? []).flatMap((lambda, source) => (lambda > 0 ? [{ source, lambda }] : []));
+  return { ...recipe, stages: recipe.stages.map((stage, index) => ({ ...stage, sources: sourcesOf(index) })) };
 }
 
 /** Whether a stage uses the run's source `index`. */

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { AnyNumber, Count, Text } from "./fields.ts";
+import { generalSourcesOf } from "./forgetting.ts";
 import { both, type Fields, type Setting, settingOf, settingsOf } from "./setting.ts";
 import { textStage } from "./stage.ts";
 
@@ -13,10 +14,10 @@ export interface LoraRecipe {
 }
 
 /**
- * Held-out rows whose lowest loss makes a checkpoint the best: those of the last stage, of all stages, of text, or of
- * chats.
+ * Held-out rows whose lowest loss makes a checkpoint the best: those of the last stage, of all stages, of text, of chats, or
+ * general text.
  */
-export const bestChoices = ["last", "all", "text", "chat"] as const;
+export const bestChoices = ["last", "all", "text", "chat", "general"] as const;
 
 export type BestChoice = (typeof bestChoices)[number];
 
@@ -291,7 +292,7 @@ export const loraSettings: readonly Setting[] = settingsOf(loraFields, {
 export const forLinears = (setting: Setting, linears: readonly string[]): Setting =>
   setting.field === "targets" ? { ...setting, control: { kind: "several", choices: linears } } : setting;
 
-/** Only a run with several stages has several held-out sets. */
+/** Only a run with several stages or with general text has several held-out sets. */
 const bestSetting = settingOf<BestChoice>({
   field: "bestBy",
   schema: v.picklist(bestChoices),
@@ -307,9 +308,10 @@ const bestSetting = settingOf<BestChoice>({
       { value: "chat", label: "Held-out chats" },
       { value: "text", label: "Held-out text" },
       { value: "all", label: "All held-out rows" },
+      { value: "general", label: "General text" },
     ],
   },
-  applies: (recipe) => textStage(recipe) !== null,
+  applies: (recipe) => textStage(recipe) !== null || generalSourcesOf(recipe).length > 0,
   get: ({ bestBy }) => bestBy ?? "all",
   set: (recipe, bestBy) => ({ ...recipe, bestBy }),
 });

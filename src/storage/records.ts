@@ -6,6 +6,7 @@ import { Count, Hash, Text } from "../run/fields.ts";
 import { readAs } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { VoteRecord } from "../run/results.ts";
+import type { ExampleLosses } from "../run/rowLosses.ts";
 import type { RowEdit } from "../run/source.ts";
 import { bytesPerElement, type DType } from "../tensor/dtype.ts";
 import { chunkBytes, type StoredBytes } from "./chunks.ts";
@@ -26,6 +27,7 @@ export type RecordKind =
   | "exam"
   | "baseExam"
   | "vote"
+  | "rowLosses"
   | "dataset"
   | "edit"
   | "model"
@@ -33,7 +35,8 @@ export type RecordKind =
 
 /**
  * `run/<id>`, `metrics/<run id>/<number of the chunk>`, `checkpoint/<run id>/<step>`, `exam/<run id>/<id>`,
- * `baseExam/<model hash>/<id>`, `vote/<run id>/<id>`, `dataset/<hash>`, `edit/<dataset hash>/<row>`, `model/<hash>`, `fetch/<address>`, each part escaped.
+ * `baseExam/<model hash>/<id>`, `vote/<run id>/<id>`, `rowLosses/<run id>/<step>`,
+ * `dataset/<hash>`, `edit/<dataset hash>/<row>`, `model/<hash>`, `fetch/<address>`, each part escaped.
  */
 export function recordKey(kind: RecordKind, ...parts: readonly (string | number)[]): string {
   return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
@@ -57,7 +60,16 @@ export function lastPart(key: string): string {
 /** A record as it is stored. */
 export function sealed(
   key: string,
-  value: RunRecord | MetricChunk | CheckpointManifest | StoredExam | VoteRecord | StoredFiles | StoredFetch | RowEdit,
+  value:
+    | RunRecord
+    | MetricChunk
+    | CheckpointManifest
+    | StoredExam
+    | VoteRecord
+    | StoredFiles
+    | StoredFetch
+    | RowEdit
+    | ExampleLosses,
 ): Entry {
   return [key, { format, value }];
 }

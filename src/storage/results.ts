@@ -75,7 +75,9 @@ const jsonBytes = (value: unknown) => {
 
 /** Questions apart from answers: two results of one exam share the chunks of the questions. */
 const partsOf = ({ questions }: WholeExamResult) => ({
-  questions: jsonBytes(questions.map(({ prompt, expected, group, task }) => ({ prompt, expected, group, task }))),
+  questions: jsonBytes(
+    questions.map(({ answer: _answer, finish: _finish, correct: _correct, ...question }) => question),
+  ),
   answers: jsonBytes(questions.map(({ answer, finish, correct }) => ({ answer, finish, correct }))),
 });
 

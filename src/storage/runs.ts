@@ -11,6 +11,7 @@ import { type Locks, trainingLock } from "./lock.ts";
 import type { Collector } from "./orphans.ts";
 import { keyPrefix, lastPart, recordKey, sealed, unsealed } from "./records.ts";
 import type { ResultStore } from "./results.ts";
+import type { RowLossStore } from "./rowLosses.ts";
 
 export interface Runs {
   /** All runs that can be read, newest first, and a sentence for each that cannot. Reads no curve. */
@@ -64,6 +65,7 @@ export function createRuns(
   records: KeyValue,
   curveStore: CurveStore,
   results: Pick<ResultStore, "keys">,
+  rowLosses: Pick<RowLossStore, "keys">,
   collector: Collector,
   locks: Locks,
 ): Runs {
@@ -156,7 +158,12 @@ export function createRuns(
       }
       const what = `The deletion of run "${cut(record?.name ?? id)}"`;
       await collector.guarded(async () => {
-        const keys = [...(await curveStore.keys(id)), ...(await checkpointKeys(id)), ...(await results.keys(id))];
+        const keys = [
+          ...(await curveStore.keys(id)),
+          ...(await checkpointKeys(id)),
+          ...(await results.keys(id)),
+          ...(await rowLosses.keys(id)),
+        ];
         await writeFor({ what, bytes: 0 }, records, [], [recordKey("run", id), ...keys]);
       }, true);
     },

@@ -16,6 +16,7 @@ import { defaultLocks, type Locks, locksOfAllTabs, realmLocks } from "./lock.ts"
 import { createCollector, type StorageAudit } from "./orphans.ts";
 import { estimateStorage, type StorageReport } from "./quota.ts";
 import { createResults, type ResultStore } from "./results.ts";
+import { createRowLosses, type RowLossStore } from "./rowLosses.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { surveyed } from "./survey.ts";
 
@@ -36,6 +37,8 @@ export interface Storage {
   readonly curves: CurveStore;
   readonly checkpoints: Checkpoints;
   readonly results: ResultStore;
+  /** Losses of the training rows of runs. */
+  readonly rowLosses: RowLossStore;
   readonly datasets: FileStore;
   /** Rows of datasets that the user edited. */
   readonly edits: EditStore;
@@ -127,7 +130,8 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   const collector = createCollector(records, chunks, chunkLocks);
   const curves = createCurves(records);
   const results = createResults(records, chunks, collector);
-  const runs = createRuns(records, curves, results, collector, locks);
+  const rowLosses = createRowLosses(records);
+  const runs = createRuns(records, curves, results, rowLosses, collector, locks);
 
   const problems: string[] = [];
   const tidy = async (task: () => Promise<unknown>) => {
@@ -140,6 +144,7 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   await tidy(runs.upgrade);
   await tidy(runs.recover);
   await tidy(results.tidy);
+  await tidy(rowLosses.tidy);
   await tidy(collector.collect);
 
   return {
@@ -147,6 +152,7 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
     curves,
     checkpoints: createCheckpoints({ records, chunks, collector, runs, curves, results, wasCleared, problems }),
     results,
+    rowLosses,
     datasets: createFileStore("dataset", records, chunks, collector),
     edits: createEdits(records),
     models: createFileStore("model", records, chunks, collector),

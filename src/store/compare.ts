@@ -1,6 +1,7 @@
 /** Comparison as a topic: one conversation with the base model, a run and another checkpoint, and the history. */
 
 import type { SamplingSettings } from "../protocol/engine.ts";
+import { exportedFrom } from "../run/origin.ts";
 import { type Context, patch } from "./context.ts";
 import {
   type AnswerFacts,
@@ -18,7 +19,7 @@ import { type CompareFacts, toFailure } from "./state.ts";
 
 export interface CompareActions {
   type(question: string): void;
-  /** "" chooses none. */
+  /** "" chooses none. Weights that another tool trained further choose the run of their export as the other side. */
   chooseRun(runId: string): void;
   chooseOther(other: OtherChoice | null): void;
   /** Loads the list of stored checkpoints of a run. */
@@ -132,7 +133,12 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
 
   return {
     type: (question) => set({ question }),
-    chooseRun: (runId) => set({ runId }),
+    chooseRun(runId) {
+      const { list } = store.getState().runs;
+      const run = list.find(({ id }) => id === runId);
+      const source = run ? exportedFrom(run, list) : null;
+      set({ runId, ...(source && { other: { runId: source.id, checkpoint: null } }) });
+    },
     chooseOther: (other) => set({ other }),
     async loadCheckpoints(runId) {
       // If the list fails, the newest checkpoint can still be chosen, and its answer has the error.
@@ -220,7 +226,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
 }
 
 /** Null where the browser forbids storage, and outside of browsers. */
-function pageStorage(): Storage | null {
+export function pageStorage(): Storage | null {
   try {
     return localStorage;
   } catch {

@@ -28,6 +28,7 @@ export interface DataActions {
   remove(hash: string): Promise<void>;
   /** null is the detected mapping. */
   map(hash: string, mapping: Mapping | null): void;
+  /** Sets λ in every stage. */
   weigh(hash: string, lambda: number): void;
   setOptions(hash: string, options: SourceOptions): void;
   /** Excludes rows, given as pairs of source and row; `undo` includes them again. */
@@ -161,7 +162,7 @@ export function dataActions(context: Context, edits: EditActions, refreshStorage
       }
     },
     map: (hash, mapping) => change(hash, (source) => ({ ...source, mapping })),
-    weigh: (hash, lambda) => change(hash, (source) => ({ ...source, lambda })),
+    weigh: (hash, lambda) => change(hash, ({ stages: _, ...source }) => ({ ...source, lambda })),
     setOptions: (hash, wanted) =>
       change(hash, ({ options: _, ...source }) =>
         Object.keys(wanted).length > 0 ? { ...source, options: wanted } : source,

@@ -23,7 +23,9 @@ import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
+import { type SampledActions, sampledActions } from "./sampled.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
+import { type StagesActions, stagesActions } from "./stages.ts";
 import { type StartingActions, startingActions } from "./starting.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
@@ -44,6 +46,7 @@ export interface Hone {
   readonly preview: PreviewActions;
   readonly report: ReportActions;
   readonly recipe: RecipeActions;
+  readonly stages: StagesActions;
   readonly runs: RunsActions;
   readonly budget: BudgetActions;
   readonly baseLoss: BaseLossActions;
@@ -54,6 +57,7 @@ export interface Hone {
   readonly compare: CompareActions;
   readonly exam: ExamActions;
   readonly vote: VoteActions;
+  readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
   readonly update: UpdateActions;
 }
@@ -77,6 +81,7 @@ export function createHone(client: EngineClient): Hone {
   const preview = previewActions(context);
   const report = reportActions(context);
   const recipe = recipeActions(context);
+  const stages = stagesActions(context);
   const runs = runsActions(context, engine.refresh, model.ensureOpen);
   const budget = budgetActions(context);
   const baseLoss = baseLossActions(context);
@@ -86,6 +91,7 @@ export function createHone(client: EngineClient): Hone {
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
   const vote = voteActions(context);
+  const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
   const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
@@ -155,6 +161,7 @@ export function createHone(client: EngineClient): Hone {
     preview,
     report,
     recipe,
+    stages,
     runs,
     budget,
     baseLoss,
@@ -165,6 +172,7 @@ export function createHone(client: EngineClient): Hone {
     compare,
     exam,
     vote,
+    sampled,
     welcome,
     update,
   };

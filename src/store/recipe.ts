@@ -4,6 +4,7 @@ import type { RecipeChange } from "../protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
+import { isLoss, withLossEntry } from "./stageEntries.ts";
 import type { RecipeFacts } from "./state.ts";
 
 /** From this size an answer takes seconds, and the snapshots show one anyway. */
@@ -22,13 +23,13 @@ export function defaultsFor(
 export interface RecipeActions {
   name(name: string): void;
   method(method: Recipe["method"]): void;
-  /** Stores the text of a field, valid or not. */
+  /** Stores the text of a field, valid or not. Another preference loss brings its usual settings and rate. */
   enter(field: string, text: string): void;
   /** Replaces all entries. */
   fill(form: RecipeFacts): void;
   /** Enters these settings; the others stay. */
   apply(change: RecipeChange): void;
-  /** Resets every field to its default. */
+  /** Resets every field to its default; every source is then in the one stage. */
   reset(): void;
 }
 
@@ -38,7 +39,8 @@ export function recipeActions(context: Context): RecipeActions {
     method: (method) => patch(context, "recipe", { method }),
     enter(field, text) {
       const { entries } = context.store.getState().recipe;
-      patch(context, "recipe", { entries: { ...entries, [field]: text } });
+      const changed = isLoss(field) ? withLossEntry(entries, field, text) : { ...entries, [field]: text };
+      patch(context, "recipe", { entries: changed });
     },
     apply({ method, ...fields }) {
       const { recipe } = context.store.getState();
@@ -49,6 +51,11 @@ export function recipeActions(context: Context): RecipeActions {
       });
     },
     fill: (form) => patch(context, "recipe", form),
-    reset: () => patch(context, "recipe", { entries: {} }),
+    reset() {
+      patch(context, "recipe", { entries: {} });
+      const { chosen } = context.store.getState().data;
+      if (chosen.some(({ stages }) => stages))
+        patch(context, "data", { chosen: chosen.map(({ stages: _, ...source }) => source) });
+    },
   };
 }

@@ -5,6 +5,7 @@ import { formats } from "../client/client.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import { jsonProblem, toolsProblem } from "../run/edits.ts";
 import type { SourceOptions, WeightedSource } from "../run/source.ts";
+import { mostStages } from "../run/stageFields.ts";
 import type { HoneState, RowDraft } from "./state.ts";
 
 const key = "hone.page";
@@ -37,6 +38,13 @@ function savedPart({ welcome, engine, model, data, edits, recipe, watching, noti
 }
 
 type Unknown<T> = { readonly [K in keyof T]?: unknown };
+
+/** λ in each stage; undefined if the value is no such list. */
+function stageLambdas(value: unknown): readonly (number | null)[] | undefined {
+  const valid = (lambda: unknown): lambda is number | null =>
+    lambda === null || (typeof lambda === "number" && lambda >= 0 && Number.isFinite(lambda));
+  return Array.isArray(value) && value.length <= mostStages && value.every(valid) ? value : undefined;
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -75,6 +83,7 @@ function draft(value: unknown): RowDraft[] {
 function source(value: unknown): WeightedSource[] {
   if (!isRecord(value) || typeof value.hash !== "string") return [];
   const { hash, lambda, excluded, options } = value;
+  const stages = stageLambdas(value.stages);
   const chosen = sourceOptions(options);
   const rows = Array.isArray(excluded) ? excluded.filter((row) => Number.isSafeInteger(row) && row >= 0) : [];
   return [
@@ -82,6 +91,7 @@ function source(value: unknown): WeightedSource[] {
       hash,
       mapping: mapping(value.mapping),
       lambda: typeof lambda === "number" && lambda > 0 && Number.isFinite(lambda) ? lambda : 1,
+      ...(stages && { stages }),
       excluded: [...new Set(rows)].sort((a, b) => a - b),
       ...(Object.keys(chosen).length > 0 && { options: chosen }),
     },

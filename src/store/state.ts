@@ -23,6 +23,7 @@ import type { WholeExamResult } from "../run/results.ts";
 import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
+import type { SampledFacts } from "./sampled.ts";
 import type { VoteFacts } from "./vote.ts";
 
 /** An error as the page shows it. */
@@ -385,6 +386,7 @@ export interface HoneState {
   readonly compare: CompareFacts;
   readonly exam: ExamFacts;
   readonly vote: VoteFacts;
+  readonly sampled: SampledFacts;
 }
 
 export const initialState: HoneState = {
@@ -462,4 +464,5 @@ export const initialState: HoneState = {
   },
   exam: { choice: null, demo: null, own: null, phase: "idle", results: null, stored: null, failure: null },
   vote: { round: null, stored: null, failure: null },
+  sampled: { pairs: [], prompts: "", drawing: null, alike: 0, used: null, failure: null },
 };

@@ -1,6 +1,7 @@
 /** Opening weights that another tool trained. */
 
 import type { TunedFiles } from "../protocol/engine.ts";
+import { exportedFrom } from "../run/origin.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
@@ -39,10 +40,11 @@ export function tunedActions(context: Context, parts: TunedParts): TunedActions 
       try {
         await ensureOpen(modelHash, opening.signal);
         const { record, added, notes } = await client.engine.openTuned({ ...files, modelHash }, opening.signal);
-        // Beside it stands the newest run of the same base.
-        const beside = facts().list.find(
-          ({ id, model, step }) => id !== record.id && model.hash === modelHash && step > 0,
-        );
+        const { list } = facts();
+        // Where its files name no run, the newest of the same base.
+        const beside =
+          exportedFrom(record, list) ??
+          list.find(({ id, model, step }) => id !== record.id && model.hash === modelHash && step > 0);
         if (added) adopt(record);
         set({ opening: false, opened: { runId: record.id, name: record.name, added, notes }, failure: null });
         patch(context, "compare", {

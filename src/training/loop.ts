@@ -2,6 +2,7 @@
 
 import type { RowOrigin } from "../batching/batch.ts";
 import type { BeforeTask } from "../run/beforeTasks.ts";
+import { type GuardRule, guardAfter, type Rise } from "../run/guard.ts";
 import type { HeldOutSet } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Sample, Snapshot, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
@@ -10,6 +11,7 @@ import type { TensorSource } from "../storage/writeCheckpoint.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import type { PreferenceEvaluation } from "./evaluate.ts";
+import { guardReason } from "./guardStop.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import type { Preferences } from "./preference.ts";
 import type { TrainingProgram } from "./program.ts";
@@ -59,6 +61,7 @@ export interface LoopParts {
         interrupted: () => Promise<boolean>,
         onProgress: OnProgress,
         preference: PreferenceEvaluation | null,
+        step: number,
       ) => Promise<Omit<EvaluationMetrics, "step"> | null>)
     | null;
   /** The objectives of the stages of preferences; null for a run without them. */
@@ -67,6 +70,8 @@ export interface LoopParts {
   readonly patience: Patience | null;
   /** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
   readonly bestSet: HeldOutSet | null;
+  /** The guard against forgetting, with the names of its general texts by set; missing: off. */
+  readonly guard?: (GuardRule & { readonly labels: Readonly<Record<string, string>> }) | null;
   /**
    * Last steps of all stages but the last. The loop always evaluates and saves the weights there, and resets the optimizer,
    * because its moments belong to the gradients of the earlier stage.
@@ -114,11 +119,11 @@ const promptsOf = (samples: readonly Pick<Sample, "prompt">[]) => samples.map(({
  * run or of a checkpoint, to which `program` and `batches` have been restored. A pause takes effect between two
  * micro-batches: the unfinished step is dropped and repeated on resume, so the trajectory is that of a run without a pause.
  * `control.skipBefore` leaves out what precedes the first step, and the trajectory is the same: a validation that early
- * stopping counts is not left out.
+ * stopping or the guard counts is not left out. The guard pauses the run after a checkpoint.
  * Throws `NonFiniteError` and the errors of its parts; earlier checkpoints stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
-  const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit } = parts;
+  const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit, guard = null } = parts;
   let state = from;
   let saved: LoopState | null = from.step > 0 ? from : null;
 
@@ -181,15 +186,20 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const done = state.step === totalSteps;
     const boundary = parts.boundaries.includes(state.step);
     const evaluated = state.progress.evaluations?.last.step === state.step;
+    let risen: readonly Rise[] = [];
     if (parts.evaluate !== null && !evaluated && (done || boundary || state.step % recipe.evaluateEvery === 0)) {
-      const counts = patience !== null && patience.from <= state.step;
+      const counts = guard !== null || (patience !== null && patience.from <= state.step);
       const hold = counts ? interrupted : ended;
       const preference = objective?.ready() && objective.hasHeldOut ? () => objective.evaluate(program, hold) : null;
-      const found = await parts.evaluate(hold, before("validation"), preference);
+      const found = await parts.evaluate(hold, before("validation"), preference, state.step);
       if (found !== null) {
-        if (!Number.isFinite(found.loss)) throw new NonFiniteError("validation loss", found.loss, state.step, []);
+        const odd = [found.loss, ...Object.values(found.sets)].find((loss) => !Number.isFinite(loss));
+        if (odd !== undefined) throw new NonFiniteError("validation loss", odd, state.step, []);
         const metrics = { step: state.step, ...found };
-        state = withEvaluation(state, metrics, patience, parts.bestSet);
+        const after = guard && guardAfter(state.guard ?? {}, metrics, guard);
+        risen = after?.risen ?? [];
+        state = withEvaluation(state, metrics, patience, parts.bestSet, risen.length === 0);
+        if (after) state = { ...state, guard: after.guard };
         emit({ type: "evaluation", metrics });
       }
     }
@@ -228,7 +238,8 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const finished = (done || stopped !== null) && control.request === null;
     const worthKeeping = boundary || state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step;
     const due = state.step > 0 && worthKeeping;
-    const requested = control.request === "pause" || control.saveRequested;
+    const forgets = guardReason(state, risen, guard?.allowedRise ?? 0, guard?.labels ?? {}, done || stopped !== null);
+    const requested = control.request === "pause" || control.saveRequested || forgets !== null;
     if (state !== saved && (due || finished || requested)) {
       try {
         await parts.saveCheckpoint({ state, tensors: program.tensors() });
@@ -250,12 +261,11 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
       const reason = stopped
         ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.validations} validations in a row without a lower loss than ` +
           `${stopped.loss.toFixed(4)} at step ${stopped.step}.`
-        : null;
+        : forgets;
       return { status: "finished", reason, state };
     }
-    if (control.request !== null) {
-      return { status: control.request === "pause" ? "paused" : "cancelled", reason: null, state };
-    }
+    if (control.request === "cancel") return { status: "cancelled", reason: null, state };
+    if (control.request === "pause" || forgets !== null) return { status: "paused", reason: forgets, state };
 
     // Step.
     const step = state.step + 1;

@@ -18,7 +18,7 @@ export interface OptimizerState extends Pick<TrainingProgram, "tensors" | "resto
 export function createOptimizerState(
   runtime: Pick<Runtime, "tensor">,
   parameters: ParameterTensors,
-  specs: readonly ParameterSpec[],
+  specs: readonly Pick<ParameterSpec, "name" | "shape" | "trainable">[],
 ): OptimizerState {
   const trainable = specs.filter((spec) => spec.trainable);
   if (trainable.length === 0) throw new Error("Nothing would be trained: choose at least one layer for the adapter.");

@@ -12,16 +12,16 @@ export interface BatchLosses {
   readonly perToken: Float32Array;
 }
 
-/** Computes losses with the current weights. Throws the errors of a session's run. */
-export interface EvaluationProgram {
-  losses(batch: Batch): Promise<BatchLosses>;
+/** Computes losses with the current weights. `B` is a batch of tokens, or what other artifacts take. Throws the errors of a session's run. */
+export interface EvaluationProgram<B = Batch> {
+  losses(batch: B): Promise<BatchLosses>;
   /** `lossSum` of `losses`. */
-  lossSum(batch: Batch): Promise<number>;
+  lossSum(batch: B): Promise<number>;
   /** `perToken` of `losses`. */
-  tokenLosses(batch: Batch): Promise<Float32Array>;
+  tokenLosses(batch: B): Promise<Float32Array>;
 }
 
-export const evaluationOf = (losses: EvaluationProgram["losses"]): EvaluationProgram => ({
+export const evaluationOf = <B>(losses: EvaluationProgram<B>["losses"]): EvaluationProgram<B> => ({
   losses,
   lossSum: async (batch) => (await losses(batch)).lossSum,
   tokenLosses: async (batch) => (await losses(batch)).perToken,
@@ -37,14 +37,14 @@ export interface Update {
 }
 
 /** Computes gradients and updates of the trained parameters; it owns their accumulators and moments. */
-export interface TrainingProgram extends EvaluationProgram {
+export interface TrainingProgram<B = Batch, Shape = BatchShape> extends EvaluationProgram<B> {
   /**
    * Builds the sessions for batches of these shapes, so that the time of a step does not include that. `onProgress` receives
    * the number of sessions that are ready, and of all.
    */
-  prepare(shapes: readonly BatchShape[], onProgress?: (done: number, total: number) => void): Promise<void>;
+  prepare(shapes: readonly Shape[], onProgress?: (done: number, total: number) => void): Promise<void>;
   /** Adds the gradient sums of one micro-batch to the accumulators, or overwrites them with `reset`. `lossSum` is Σ w·CE. */
-  microBatch(batch: Batch, reset: boolean): Promise<{ readonly lossSum: number }>;
+  microBatch(batch: B, reset: boolean): Promise<{ readonly lossSum: number }>;
   /**
    * Updates the trained parameters and moments in place. Returns the norm of the mean gradient before clipping; when it is not
    * finite, parameters and moments do not change.

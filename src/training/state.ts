@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { OrderState } from "../batching/stages.ts";
 import { type Curves, columnsOf, extended, noProgress, progressOf, type RunProgress, stepsOf } from "../run/curves.ts";
 import { Count } from "../run/fields.ts";
+import type { Guard } from "../run/guard.ts";
 import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Sample, Snapshot, StepMetrics } from "../run/metrics.ts";
 import { curveSchemas, ProgressSchema, SnapshotsSchema, seenSchemas } from "../run/metrics.ts";
@@ -28,6 +29,8 @@ export interface LoopState {
   readonly samples: readonly Sample[];
   /** At most `mostMoments`. */
   readonly moments: readonly Snapshot[];
+  /** Missing without a guard against forgetting, and before its first evaluation. */
+  readonly guard?: Guard;
 }
 
 /** The condition for early stopping. */
@@ -69,15 +72,20 @@ export function withStep(state: LoopState, metrics: StepMetrics): LoopState {
   return { ...state, progress, seconds: state.seconds + metrics.seconds };
 }
 
-/** The state after a validation, which becomes `best` when its loss on `set` (null: all held-out rows) is the lowest so far. */
+/**
+ * The state after a validation. It becomes `best` when it is within the guard and its loss on `set` (null: all held-out rows) is
+ * the lowest so far.
+ */
 export function withEvaluation(
   state: LoopState,
   found: EvaluationMetrics,
   patience: Patience | null,
   set: HeldOutSet | null,
+  isWithin = true,
 ): LoopState {
   const progress = { ...state.progress, evaluations: extended(state.progress.evaluations, found) };
-  const best = state.best === null || lossOn(found, set) < lossOn(state.best, set) ? found : state.best;
+  const isLowest = state.best === null || lossOn(found, set) < lossOn(state.best, set);
+  const best = isWithin && isLowest ? found : state.best;
   return { ...state, progress, best, waiting: patience ? waitingAfter(state.waiting, found, patience) : null };
 }
 
@@ -117,6 +125,7 @@ const members = {
   }),
   ...seenSchemas,
   moments: v.optional(SnapshotsSchema, []),
+  guard: v.exactOptional(v.record(v.string(), v.object({ step: Count, loss: v.number() }))),
 };
 const Apart = v.object({
   ...members,

@@ -5,7 +5,8 @@ import type { ModelSummary } from "../protocol/engine.ts";
 import type { SourceSummary } from "../records/source.ts";
 import { type DataSpec, dataSpecOf } from "../run/dataSpec.ts";
 import type { RunRecord } from "../run/record.ts";
-import { withLambdas } from "../run/stage.ts";
+import { withStageLambdas } from "../run/stage.ts";
+import { lambdasIn } from "../store/stages.ts";
 import { startRunOf } from "../store/starting.ts";
 import { useFacts } from "./hone.ts";
 import { type ReadRecipe, readRecipe, withStart } from "./train/recipe.ts";
@@ -50,8 +51,14 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     [method, entries, model, tokenizerModel, suggested, linears],
   );
   const fixed = useMemo(() => (start ? withStart(read, start.recipe) : read), [read, start]);
-  const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
-  const recipe = useMemo(() => withLambdas(fixed.recipe, lambdas), [fixed, lambdas]);
+  const recipe = useMemo(() => {
+    const { stages } = fixed.recipe;
+    const bySource = chosen.map((source) => lambdasIn(source, stages.length));
+    return withStageLambdas(
+      fixed.recipe,
+      stages.map((_, index) => bySource.map((lambdas) => lambdas[index] ?? 0)),
+    );
+  }, [fixed, chosen]);
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],

@@ -77,7 +77,7 @@ test("an adapter is pushed after it was made; a refusal and a break are said, an
   const files = await exported(page);
   const push = form(page).getByRole("button", { name: /^Push \d/ });
   expect(hub.requests).toEqual([]);
-  expect(await form(page).textContent()).toMatch(/This sends 4 files \(.*\) from this machine to huggingface\.co/);
+  expect(await form(page).textContent()).toMatch(/This sends 5 files \(.*\) from this machine to huggingface\.co/);
 
   const name = form(page).getByLabel("Repository");
   expect(await name.inputValue()).toBe("ranks");
@@ -104,7 +104,7 @@ test("an adapter is pushed after it was made; a refusal and a break are said, an
   await link.waitFor();
   expect(hub.received).toBe(before);
   expect(await link.getAttribute("href")).toBe("https://huggingface.co/maria/ranks");
-  expect(await form(page).textContent()).toContain("Compared with the hub: the hash of 4 files equal.");
+  expect(await form(page).textContent()).toContain("Compared with the hub: the hash of 5 files equal.");
 
   const repository = hub.repositories.get("maria/ranks");
   expect(repository?.private).toBe(true);

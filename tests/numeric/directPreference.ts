@@ -8,7 +8,12 @@ import { wholeRows } from "../../src/artifacts/attention.ts";
 import { batchPorts } from "../../src/artifacts/contract.ts";
 import { type Method, scopeOf } from "../../src/artifacts/method.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
-import type { AnswerRole, PreferenceLoss, PreferenceSettings } from "../../src/batching/preference.ts";
+import {
+  type AnswerRole,
+  type PreferenceLoss,
+  type PreferenceSettings,
+  usualPreference,
+} from "../../src/batching/preference.ts";
 import { forward, type ModelDefinition } from "../../src/models/architecture.ts";
 import type { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Value } from "../../src/onnx/graph.ts";
@@ -25,13 +30,14 @@ export interface DirectAnswer {
   readonly weight: number;
 }
 
-export const directSettings: Readonly<Record<PreferenceLoss | "dpo, smoothed", PreferenceSettings>> = {
-  dpo: { loss: "dpo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
-  "dpo, smoothed": { loss: "dpo", beta: 0.25, labelSmoothing: 0.125, gamma: 0 },
-  ipo: { loss: "ipo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
-  simpo: { loss: "simpo", beta: 2, labelSmoothing: 0, gamma: 0.5 },
-  orpo: { loss: "orpo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
-  kto: { loss: "kto", beta: 0.5, labelSmoothing: 0, gamma: 0 },
+export const directSettings: Readonly<Record<PreferenceLoss | "dpo, smoothed" | "kto, weighed", PreferenceSettings>> = {
+  dpo: { ...usualPreference.dpo, loss: "dpo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
+  "dpo, smoothed": { ...usualPreference.dpo, loss: "dpo", beta: 0.25, labelSmoothing: 0.125, gamma: 0 },
+  ipo: { ...usualPreference.dpo, loss: "ipo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
+  simpo: { ...usualPreference.dpo, loss: "simpo", beta: 2, labelSmoothing: 0, gamma: 0.5 },
+  orpo: { ...usualPreference.dpo, loss: "orpo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
+  kto: { ...usualPreference.dpo, loss: "kto", beta: 0.5, labelSmoothing: 0, gamma: 0 },
+  "kto, weighed": { ...usualPreference.kto, beta: 0.5, chosenWeight: 1.5, rejectedWeight: 0.25 },
 };
 
 /** Three pairs, or for KTO two pairs, two single answers and a mismatched one, as one batch of a model with `vocabulary` ids. */
@@ -105,7 +111,7 @@ export function directTokenLosses(b: GraphBuilder, model: ModelDefinition, metho
  */
 export function directPreference(
   b: GraphBuilder,
-  { loss, beta, labelSmoothing, gamma }: PreferenceSettings,
+  { loss, beta, labelSmoothing, gamma, chosenWeight, rejectedWeight }: PreferenceSettings,
   answers: readonly DirectAnswer[],
   perToken: Value,
   z: number,
@@ -141,7 +147,9 @@ export function directPreference(
     const signed = b.mul(column(own), b.mul(b.scalar(beta), b.sub(ratios, b.scalar(z))));
     return sumOf(
       b.sub(b.scalar(1), b.sigmoid(signed)),
-      answers.map(({ weight, role }) => (role === "mismatched" ? 0 : weight)),
+      answers.map(
+        ({ weight, role }) => weight * { chosen: chosenWeight, rejected: rejectedWeight, mismatched: 0 }[role],
+      ),
     );
   }
 

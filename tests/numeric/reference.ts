@@ -4,7 +4,7 @@
  */
 
 import type { Attributes, Graph, Node, Value } from "../../src/onnx/graph.ts";
-import type { OpName } from "../../src/onnx/ops.ts";
+import type { AnyOpName, ForwardOpName, OpName } from "../../src/onnx/ops.ts";
 
 /** Row-major numbers with their shape; integers and booleans are also numbers. */
 export interface Tensor {
@@ -327,6 +327,44 @@ const kernels: { readonly [Op in Exclude<OpName, "Split">]: Kernel } = {
   Cast: same,
 };
 
+const cumSum: Kernel = ([x, axis], { exclusive, reverse }) => {
+  const X = x as Tensor;
+  const given = read(axis as Tensor, 0);
+  const along = given < 0 ? given + X.shape.length : given;
+  const count = X.shape[along] as number;
+  return fill(X.shape, (i) => {
+    const at = unravel(i, X.shape);
+    const own = at[along] as number;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const before = reverse ? k > own : k < own;
+      if (before || (k === own && !exclusive)) sum += read(X, ravel(at.with(along, k), X.shape));
+    }
+    return sum;
+  });
+};
+
+/** Operators of other programs' graphs, without gradient rules. */
+const forwardKernels: { readonly [Op in ForwardOpName]: Kernel } = {
+  Abs: map(Math.abs),
+  Floor: map(Math.floor),
+  Ceil: map(Math.ceil),
+  Sin: map(Math.sin),
+  Cos: map(Math.cos),
+  Softplus: map((x) => Math.log1p(Math.exp(x))),
+  Relu: map((x) => Math.max(0, x)),
+  LeakyRelu: map((x, { alpha }) => (x < 0 ? (alpha as number) * x : x)),
+  Elu: map((x, { alpha }) => (x < 0 ? (alpha as number) * Math.expm1(x) : x)),
+  Pow: zip((x = 0, y = 0) => x ** y),
+  Less: zip((x = 0, y = 0) => Number(x < y)),
+  Greater: zip((x = 0, y = 0) => Number(x > y)),
+  And: zip((x, y) => Number(Boolean(x) && Boolean(y))),
+  Not: map((x) => Number(x === 0)),
+  CumSum: cumSum,
+};
+
+const allKernels: Partial<Record<AnyOpName, Kernel>> = { ...kernels, ...forwardKernels };
+
 /** Splits x into consecutive pieces along an axis. */
 function split(x: Tensor, axis: number, outputs: readonly Value[]): Tensor[] {
   let from = 0;
@@ -351,7 +389,9 @@ function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   if (node.op === "Split") return split(lookUp(node.inputs[0] as Value), node.attributes.axis as number, node.outputs);
   const shaped = node.op === "Expand" || node.op === "Reshape";
   const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(lookUp);
-  return [kernels[node.op](inputs, node.attributes, out.shape)];
+  const kernel = allKernels[node.op];
+  if (!kernel) throw new Error(`${node.name}: the reference has no ${node.op}`);
+  return [kernel(inputs, node.attributes, out.shape)];
 }
 
 /** The graph's outputs by name, in float64. `feeds` are the inputs by name. */

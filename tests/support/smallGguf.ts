@@ -19,8 +19,18 @@ const gemma3: Config = {
 /** As above for Gemma 2, whose windows alternate. */
 const gemma2: Config = { ...smallFamilies["Gemma 2"], head_dim: 8, query_pre_attn_scalar: 8 };
 
+/** Llama 3's scaling with other numbers than the published models have. */
+const otherDivisors: Config = {
+  ...smallFamilies.Llama,
+  rope_scaling: {
+    ...{ rope_type: "llama3", factor: 8, low_freq_factor: 0.5, high_freq_factor: 6 },
+    original_max_position_embeddings: 32,
+  },
+};
+
 export const ggufConfigs: Readonly<Record<string, Config>> = {
   ...smallFamilies,
+  "Llama with other divisors of frequencies": otherDivisors,
   "Gemma 3 as in llama.cpp": gemma3,
   "Gemma 2 as in llama.cpp": gemma2,
 };

@@ -197,14 +197,22 @@ function version1Evaluation({ step, loss, sets }: EvaluationMetrics): Version1Ev
 }
 
 /** Version 1 had one length, rate and schedule for both stages but for the text's, and λ at the sources. */
-function version1Recipe({ stages, bestBy, weights, compute, program, ...recipe }: Recipe): object {
+function version1Recipe({
+  stages,
+  bestBy,
+  weights,
+  compute,
+  program,
+  forgetting: _forgetting,
+  ...recipe
+}: Recipe): object {
   // Version 1 had no choice of these.
   expect([weights, compute, program]).toEqual(["float32", "float32", "whole"]);
   if (bestBy !== null) throw new Error(`Version 1 named no held-out set for the best checkpoint, not ${bestBy}.`);
   const [first, second] = stages;
   if (!first || stages.length > 2) throw new Error(`Version 1 had one stage or two, not ${stages.length}.`);
   const last = second ?? first;
-  const { objective: _objective, sources: _sources, ...form } = last;
+  const { objective: _objective, sources: _sources, preference: _preference, ...form } = last;
   const { epochs, steps, learningRate, ...shared } = first;
   if (second) {
     expect([first.objective, steps, second.objective]).toEqual(["text", null, "chat"]);

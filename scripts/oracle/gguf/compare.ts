@@ -37,6 +37,9 @@ const promptTokens = 8;
  */
 export const tolerances: Readonly<Record<WrittenType, number>> = { F32: 1e-4, F16: 5e-2, Q8_0: 0.5, Q4_0: 0.5 };
 
+/** Largest mean divergence from Hone on the same blocks, in nats; the most measured is 7.6e-4. */
+const mostDivergence = 2e-3;
+
 /** llama.cpp has GELU as a table of 16 bits, and GPT-NeoX's as the approximation by tanh. */
 const geluTolerance = 1e-2;
 const hasGelu = (architecture: string) => /GPT|Gemma/.test(architecture);
@@ -45,8 +48,14 @@ const hasGelu = (architecture: string) => /GPT|Gemma/.test(architecture);
 export interface Comparison {
   readonly what: WrittenType | "LoRA";
   readonly file: string;
-  /** Largest difference of log-probabilities of tokens above one in a million. */
+  /**
+   * From Hone on the same file, whose blocks it reads back: the largest difference of log-probabilities of tokens above one in a
+   * million, and the mean divergence of a token's distribution, Σ p·ln(p/q) in nats.
+   */
   readonly deviation: number;
+  readonly divergence: number;
+  /** The same from Hone on the model before its weights got the type of the file; null for the LoRA. */
+  readonly fromFloat: { readonly deviation: number; readonly divergence: number } | null;
   /** Equal greedy ids of `answered`. After another choice between two equal ones all that follows differs. */
   readonly greedy: number;
   readonly answered: number;
@@ -146,6 +155,7 @@ export async function checkGguf(
     const context = Math.min(await contextOf(first?.file ?? ""), 256);
     const [row = new Int32Array()] = rowsOf(definition.vocabulary, 1, 9);
     const asked = row.slice(0, Math.min(row.length, context));
+    const float = (await compute(runtime, model, method, parameters, asked, 0)).logits;
     let texts: TextVerdict = { ...noTexts, faults: ["no file was written"] };
     for (const { type, file } of paths) {
       const again = await openBase(file);
@@ -154,7 +164,7 @@ export async function checkGguf(
         const tokenizers = { own: tokenizerOf(model), again: tokenizerOf(again) };
         texts = compareTexts(theirs, tokenizers, await templates.express(), notes);
       }
-      const one = { what: type, file, row: asked, context, model };
+      const one = { what: type, file, row: asked, context, model, float };
       comparisons.push(await reopened(runtime, again, asked, context, (own) => compared(one, theirs, own)));
       await theirs.dispose();
     }
@@ -169,7 +179,9 @@ export async function checkGguf(
     );
     const theirs = await llama.open(first?.file ?? "", lora);
     const own = await answered(runtime, model, method, parameters, asked, context);
-    comparisons.push(await compared({ what: "LoRA", file: lora, row: asked, context, model }, theirs, own));
+    comparisons.push(
+      await compared({ what: "LoRA", file: lora, row: asked, context, model, float: null }, theirs, own),
+    );
     await theirs.dispose();
     return { name, refusal: null, notes, texts, comparisons };
   } finally {
@@ -235,14 +247,17 @@ interface Asked {
   readonly row: Int32Array;
   readonly context: number;
   readonly model: LoadedModel;
+  /** Hone's logits of the model in float32. */
+  readonly float: Float32Array | null;
 }
 
-async function compared({ what, file, row, context, model }: Asked, theirs: LlamaModel, own: Answered) {
+async function compared({ what, file, row, context, model, float }: Asked, theirs: LlamaModel, own: Answered) {
   const { vocabulary, architecture } = model.definition;
   const [prompt, count] = promptOf(row, context);
   const ids = await theirs.greedy([...prompt], count);
   const greedy = ids.findIndex((id, i) => id !== own.ids[i]);
-  const deviation = apart(own.logits, await theirs.logProbabilities([...row], vocabulary), vocabulary);
+  const found = await theirs.logProbabilities([...row], vocabulary);
+  const { deviation, divergence } = apart(own.logits, found, vocabulary);
   const exact = hasGelu(architecture) ? geluTolerance : tolerances.F32;
   const most = what === "LoRA" || what === "F32" ? exact : tolerances[what];
   const faults = deviation <= most ? [] : [`log-probabilities differ by ${deviation.toExponential(1)}, above ${most}`];
@@ -252,15 +267,28 @@ async function compared({ what, file, row, context, model }: Asked, theirs: Llam
     if (!(margin <= 2 * most))
       faults.push(`greedy id ${greedy + 1} is ${other}, not ${one}, by ${margin.toPrecision(2)}`);
   }
-  return { what, file, deviation, greedy: greedy < 0 ? ids.length : greedy, answered: ids.length, ids, faults };
+  const fromFloat = float && apart(float, found, vocabulary);
+  if (!(divergence <= mostDivergence))
+    faults.push(`mean divergence is ${divergence.toExponential(1)} from equal blocks`);
+  // Of other blocks than llama.cpp's, Hone would be as far as the float model.
+  if (fromFloat && fromFloat.divergence > 1e-4 && divergence > fromFloat.divergence)
+    faults.push(
+      `llama.cpp is nearer to the float model (${fromFloat.divergence.toExponential(1)}) than to equal blocks`,
+    );
+  const equal = greedy < 0 ? ids.length : greedy;
+  return { what, file, deviation, divergence, fromFloat, greedy: equal, answered: ids.length, ids, faults };
 }
 
 /** Probabilities below this are sums of rounding. */
 const leastLog = Math.log(1e-6);
 
-/** Largest difference of log-probabilities; NaN counts as infinite. */
-export function apart(logits: Float32Array, theirs: Float64Array, vocabulary: number): number {
-  let most = 0;
+/** Largest difference of log-probabilities, and mean divergence of the rows; NaN counts as infinite. */
+export function apart(
+  logits: Float32Array,
+  theirs: Float64Array,
+  vocabulary: number,
+): { readonly deviation: number; readonly divergence: number } {
+  let [most, divergence] = [0, 0];
   for (let at = 0; at < logits.length; at += vocabulary) {
     const row = logits.subarray(at, at + vocabulary);
     const largest = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
@@ -270,7 +298,8 @@ export function apart(logits: Float32Array, theirs: Float64Array, vocabulary: nu
       if (own < leastLog) return;
       const difference = Math.abs(own - (theirs[at + id] ?? Number.NaN));
       most = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(most, difference);
+      divergence += Math.exp(own) * (own - (theirs[at + id] ?? Number.NaN));
     });
   }
-  return most;
+  return { deviation: most, divergence: divergence / (logits.length / vocabulary) };
 }

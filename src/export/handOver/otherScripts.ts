@@ -47,6 +47,7 @@ from unsloth import FastLanguageModel  # isort: skip
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -98,5 +99,8 @@ trainer = InOrder(
 )
 trainer.train()
 trainer.save_model()
+# Names the run of Hone, so that Hone opens these weights beside it.
+if (root / "hone.json").exists():
+    shutil.copy(root / "hone.json", trainer.args.output_dir)
 `;
 }

@@ -152,6 +152,7 @@ const handed: Readonly<Record<Field, Handed>> = {
   },
   samplePrompts: { label: "Sample prompts", keys: none },
   watchEvery: { label: "Snapshot interval", keys: none },
+  forgetting: { label: "Forgetting meter", keys: none },
   seed: {
     label: "Seed",
     keys: all("seed"),
@@ -184,6 +185,14 @@ const handed: Readonly<Record<Field, Handed>> = {
   steps: { label: "Optimizer steps", keys: all("max_steps"), note: epochNote },
   schedule: { label: "Schedule", keys: { ...all("lr_scheduler_type"), Axolotl: "lr_scheduler" } },
   warmupRatio: { label: "Warm-up", keys: all("warmup_steps"), note: warmupNote },
+  replay: {
+    label: "Share of general text",
+    keys: none,
+    note: (_, { replay }) =>
+      replay > 0
+        ? "TRL follows Hone's draws of general text in stage-N/order.jsonl; the others take each of its rows once in an epoch."
+        : null,
+  },
 };
 
 function lambdaNote({ weighted }: HandOverFacts, { mixture, sources }: StageFacts): string | null {

@@ -22,6 +22,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -250,6 +251,9 @@ def main():
         sys.exit(0 if show(digest(batch), expected) else 1)
     trainer.train()
     trainer.save_model()
+    # Names the run of Hone, so that Hone opens these weights beside it.
+    if (root / "hone.json").exists() and args.process_index == 0:
+        shutil.copy(root / "hone.json", args.output_dir)
     if given.losses:
         # Each process has its share of a step, times the number of processes.
         shares = trainer.accelerator.gather(torch.tensor([trainer.losses], device=args.device, dtype=torch.float32))

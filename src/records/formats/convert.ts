@@ -16,13 +16,14 @@ import {
   Unusable,
   weight,
 } from "./fields.ts";
+import { rated, readLabel } from "./label.ts";
 import type { FormatName, Mapping } from "./mapping.ts";
 import { readMessages, requireChat } from "./messages.ts";
 import { isFlatReply, readTree } from "./oasst.ts";
 import { readPreference } from "./preference.ts";
 import { readMarked, readRendered, readyChat } from "./readyRows.ts";
 import { recogniseRow } from "./recognise.ts";
-import { readTools } from "./tools.ts";
+import { toolsOf } from "./tools.ts";
 import { answerTurns, historyTurns, instructionTurn, promptTurns, responseTurn, systemTurn } from "./turns.ts";
 
 type WithoutOrigin<T> = T extends Example ? Omit<T, "row" | "line"> : never;
@@ -107,7 +108,7 @@ function readCompletion(row: RowFields): ExampleBody[] {
     throw new Unusable(`${response.path} has no response at its end`);
   const messages = withSystem(row, [...context, ...answer], prompt);
   requireChat(messages, prompt.path);
-  return chat(row, messages);
+  return chat(row, messages, messages.length - answer.length);
 }
 
 function readText(row: RowFields): ExampleBody[] {
@@ -131,10 +132,11 @@ function withSystem(row: RowFields, messages: readonly Message[], field: Field):
   return [system, ...messages];
 }
 
-function chat(row: RowFields, messages: readonly Message[]): ExampleBody[] {
-  const field = row.optional("tools");
-  const tools = field ? readTools(field) : [];
-  return [{ kind: "chat", messages, ...(tools.length > 0 && { tools }) }];
+/** `answer`: index of the first message that the row's label rates; by default the answer to the last question. */
+function chat(row: RowFields, messages: readonly Message[], answer?: number): ExampleBody[] {
+  const body = { kind: "chat", messages, ...toolsOf(row) } as const;
+  const wanted = readLabel(row);
+  return [wanted === null ? body : rated(body, wanted, answer)];
 }
 
 /** Adds the row's category and split to its examples, and scales their weights by the row's. */
@@ -143,11 +145,12 @@ function withOrigin(bodies: readonly ExampleBody[], row: RowFields): ExampleBody
   const split = readSplit(row.optional("split"));
   const scale = readScale(row.optional("weight"));
   const origin = { ...(category !== "" && { category }), ...(split && { split }) };
-  return bodies.map((body) =>
-    body.kind === "chat" && scale !== 1
-      ? { ...body, messages: body.messages.map((message) => scaled(message, scale)), ...origin }
-      : { ...body, ...origin },
-  );
+  const scaledAll = (messages: readonly Message[]) => messages.map((message) => scaled(message, scale));
+  return bodies.map((body) => {
+    if (scale === 1 || body.kind === "text") return { ...body, ...origin };
+    if (body.kind === "chat") return { ...body, messages: scaledAll(body.messages), ...origin };
+    return { ...body, chosen: scaledAll(body.chosen), rejected: scaledAll(body.rejected), ...origin };
+  });
 }
 
 function readCategory(field: Field | null): string {

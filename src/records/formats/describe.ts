@@ -31,6 +31,7 @@ const titles: Readonly<Record<ColumnRole, string>> = {
   tools: "Tools",
   chosen: "Chosen answer",
   rejected: "Rejected answer",
+  label: "Wanted or not",
   text: "Text",
   category: "Category",
   split: "Split",
@@ -58,7 +59,17 @@ const tools = optional("tools", "tools", "functions");
 const category = optional("category", "category", "task_name", "task");
 const split = optional("split", "split");
 const weight = optional("weight", "loss_weight");
-const rowFields = [category, split, weight];
+/** Names of a label that other columns have too: classes, stars, counts. */
+export const ambiguousLabels: readonly string[] = ["label", "feedback", "rating", "vote"];
+/** Says whether the row's answer is wanted, for KTO: TRL's name, LLaMA-Factory's, and those of logged feedback. */
+export const labelNames: readonly string[] = [
+  ...ambiguousLabels,
+  ...["kto_tag", "kto_label", "user_feedback", "human_feedback", "thumbs", "thumb", "thumbs_up"],
+  ...["desirable", "is_desirable", "wanted", "is_wanted", "preferred", "is_preferred"],
+  ...["accepted", "is_accepted", "is_good", "is_chosen"],
+];
+const label = optional("label", ...labelNames);
+const rowFields = [label, category, split, weight];
 /** A rendered prompt may have its completion in another column. */
 const readyRoles = [required("text", "text"), optional("response", "completion")];
 
@@ -100,7 +111,7 @@ export const formats: readonly Format[] = [
   },
   {
     name: "trl",
-    title: "TRL: prompt and completion",
+    title: "TRL: prompt and completion, rated or not",
     roles: [required("prompt", "prompt"), required("response", "completion"), system, tools, ...rowFields],
   },
   {
@@ -110,6 +121,7 @@ export const formats: readonly Format[] = [
       required("prompt", "inputs"),
       required("response", "targets"),
       system,
+      label,
       optional("category", "task_name", "task", "category"),
       split,
       weight,
@@ -131,6 +143,7 @@ export const formats: readonly Format[] = [
       required("chosen", "chosen", "preferred_output"),
       required("rejected", "rejected", "non_preferred_output"),
       system,
+      tools,
       category,
       split,
     ],
@@ -144,13 +157,13 @@ export const formats: readonly Format[] = [
     name: "rendered",
     title: "Ready-made text, read back into messages",
     help: "Hone removes the markers of the template that wrote the text. The template and the mask of this run then apply.",
-    roles: [...readyRoles, category, split, weight],
+    roles: [...readyRoles, label, category, split, weight],
   },
   {
     name: "marked",
     title: "Ready-made text, kept with its markers",
     help: "No template applies: the markers in the text become tokens, and the answers between them are supervised. Choose the template that wrote the text, so that generation stops at the same token.",
-    roles: [...readyRoles, category, split, weight],
+    roles: [...readyRoles, label, category, split, weight],
   },
   {
     name: "columns",
@@ -176,7 +189,7 @@ const labels: Readonly<Record<FormatName, string>> = {
   mixed: "rows of several formats",
 };
 
-/** A short plural name of a format's rows: "Alpaca rows", "chat messages". */
-export function formatLabel(mapping: Mapping): string {
-  return labels[mapping.format];
+/** A short plural name of a mapping's rows: "Alpaca rows", "chat messages". */
+export function formatLabel({ format, columns }: Mapping): string {
+  return columns.label === undefined ? labels[format] : "answers marked as wanted or not";
 }

@@ -4,6 +4,7 @@ import { quote, shortened } from "../read/row.ts";
 import { ExactNumber, entriesOf, isList, isObject, memberOf } from "../value.ts";
 import { createConverter } from "./convert.ts";
 import { columnRoles, formatLabel } from "./describe.ts";
+import { withLabel } from "./detectLabel.ts";
 import { detectReady } from "./detectReady.ts";
 import { isRow, nameOf, type Row } from "./fields.ts";
 import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
@@ -39,8 +40,13 @@ interface Candidate {
  */
 export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
-  const decide = (detected: Mapping, because: string, others: readonly Mapping[] = []): Detection => {
-    const { mapping, reason, more } = withReady(detected, because, values);
+  const decide = (found: Mapping, because: string, others: readonly Mapping[] = []): Detection => {
+    const detected = withLabel(found, values);
+    const rating =
+      detected.columns.label === undefined
+        ? ""
+        : ` ${quote(detected.columns.label)} says whether the answer is wanted: for KTO.`;
+    const { mapping, reason, more } = withReady(detected, `${because}${rating}`, values);
     const alternatives = readable([...more, ...others], mapping, values);
     return {
       mapping,
@@ -189,7 +195,9 @@ function explain(
   values: readonly unknown[],
   all: ReadonlyMap<number, Row>,
 ): string {
-  const extra = Object.values(mapping.columns).filter((column) => !needed.includes(column));
+  const extra = Object.values(mapping.columns).filter(
+    (column) => !needed.includes(column) && column !== mapping.columns.label,
+  );
   const shape = {
     openai: ", a list of {role, content}",
     sharegpt: ", a list of {from, value}",
@@ -206,9 +214,6 @@ function explain(
     mapping.format !== "text" && [...all.values()].some((row) => typeof memberOf(row, "text") === "string");
   if (readyMade && !Object.values(mapping.columns).includes("text"))
     reason += `. The ready-made "text" is not used; choose plain text to train on it`;
-  const rated =
-    mapping.format === "trl" && [...all.values()].some((row) => typeof memberOf(row, "label") === "boolean");
-  if (rated) reason += `. "label" is not used: completions that it marks as bad would be trained on too`;
   return `${reason}.`;
 }
 

@@ -20,7 +20,7 @@ export interface ReadyDetection {
 
 /** For a mapping of a text, or of a prompt and its response; null where no row is ready-made. */
 export function detectReady({ columns }: Mapping, values: readonly unknown[]): ReadyDetection | null {
-  const { text, prompt, instruction, response, input, history, category, split, weight } = columns;
+  const { text, prompt, instruction, response, input, history, label, category, split, weight } = columns;
   const first = text ?? prompt ?? instruction;
   const second = text === undefined ? response : undefined;
   if (text === undefined && (input !== undefined || history !== undefined)) return null;
@@ -38,6 +38,7 @@ export function detectReady({ columns }: Mapping, values: readonly unknown[]): R
   const own = {
     ...(first !== undefined && { text: first }),
     ...(second !== undefined && { response: second }),
+    ...(label !== undefined && { label }),
     ...(category !== undefined && { category }),
     ...(split !== undefined && { split }),
     ...(weight !== undefined && { weight }),

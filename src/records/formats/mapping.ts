@@ -36,6 +36,7 @@ const columnRoles = [
   "prompt",
   "chosen",
   "rejected",
+  "label",
   "text",
   "category",
   "split",

@@ -5,6 +5,7 @@ import type { Value } from "../value.ts";
 import type { ExampleBody } from "./convert.ts";
 import { type Field, type RowFields, Unusable } from "./fields.ts";
 import { carriedText, readMessages } from "./messages.ts";
+import { toolsOf } from "./tools.ts";
 import { answerTurns, instructionTurn, promptTurns, systemTurn } from "./turns.ts";
 
 /**
@@ -29,7 +30,7 @@ export function readPreference(row: RowFields): ExampleBody[] {
   requireAnswer(rejected, rejectedField);
   if (prompt.some((message, index) => index > 0 && message.role === "system"))
     throw new Unusable("the prompt has a system message after the first");
-  return [{ kind: "preference", prompt, chosen, rejected }];
+  return [{ kind: "preference", prompt, chosen, rejected, ...toolsOf(row) }];
 }
 
 function requireAnswer(messages: readonly Message[], field: Field): void {

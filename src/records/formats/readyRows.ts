@@ -3,21 +3,30 @@
 import type { Message, ReadyPiece } from "../example.ts";
 import type { ExampleBody } from "./convert.ts";
 import { type Field, type RowFields, text, Unusable } from "./fields.ts";
+import { type ChatBody, rated, readLabel } from "./label.ts";
 import { requireChat } from "./messages.ts";
 import { type ReadyText, readReady } from "./ready.ts";
 
-export const readRendered = (row: RowFields): ExampleBody[] => [
-  readyChat(row.required("text"), row.optional("response"), "rendered"),
-];
-export const readMarked = (row: RowFields): ExampleBody[] => [
-  readyChat(row.required("text"), row.optional("response"), "marked"),
-];
+export function readRendered(row: RowFields): ExampleBody[] {
+  const body = readyChat(row.required("text"), row.optional("response"), "rendered");
+  const wanted = readLabel(row);
+  return [wanted === null ? body : rated(body, wanted)];
+}
+
+export function readMarked(row: RowFields): ExampleBody[] {
+  const body = readyChat(row.required("text"), row.optional("response"), "marked");
+  if (readLabel(row) === false)
+    throw new Unusable(
+      "its answer is unwanted, and text with its markers takes only wanted ones; read it back into messages",
+    );
+  return [body];
+}
 
 /**
  * The conversation of a ready-made text. `completion` continues it from another column; as in TRL, only the completion is
  * then supervised. Throws `Unusable`.
  */
-export function readyChat(field: Field, completion: Field | null, format: "rendered" | "marked"): ExampleBody {
+export function readyChat(field: Field, completion: Field | null, format: "rendered" | "marked"): ChatBody {
   const prompt = text(field);
   const whole = completion ? prompt + text(completion) : prompt;
   if (whole.trim() === "") throw new Unusable(`${field.path} is empty`);

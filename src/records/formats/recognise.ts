@@ -4,6 +4,7 @@ import type { Role } from "../example.ts";
 import { asNumber, entriesOf, memberOf } from "../value.ts";
 import { formats } from "./describe.ts";
 import { fromJson, isRow, listFields, nameOf, type Row, splitOf, textOf, Unusable } from "./fields.ts";
+import { ratingOf } from "./label.ts";
 import type { ColumnRole, FormatName, Mapping } from "./mapping.ts";
 import { readMessages, spellingOf } from "./messages.ts";
 import { isTree } from "./oasst.ts";
@@ -168,7 +169,7 @@ class RowColumns {
       }
       const column = this.pick(
         spellings,
-        (candidate) => isFree(candidate) && isPlausible(role, memberOf(this.row, candidate)),
+        (candidate) => isFree(candidate) && isPlausible(role, memberOf(this.row, candidate), candidate),
       );
       if (column !== undefined) columns[role] = column;
     }
@@ -193,10 +194,11 @@ class RowColumns {
     else set("instruction");
     if (columns.instruction !== undefined) set("input");
     set("system");
-    const { history, tools, category, split, weight } = this.extras("alpaca", columns);
+    const { history, tools, label, category, split, weight } = this.extras("alpaca", columns);
     const more: Columns = {
       ...(history && columns.instruction && { history }),
       ...(tools && { tools }),
+      ...(label && { label }),
       ...(category && { category }),
       ...(split && { split }),
       ...(weight && { weight }),
@@ -218,8 +220,13 @@ class RowColumns {
   }
 }
 
-function isPlausible(role: ColumnRole, value: unknown): boolean {
+function isPlausible(role: ColumnRole, value: unknown, column: string): boolean {
   switch (role) {
+    case "label": {
+      // A number may be a class or stars, and "label": "positive" a class: the first rows together decide on numbers.
+      const rating = typeof value === "boolean" || typeof value === "string" ? ratingOf(value) : null;
+      return rating !== null && (rating.clear || (normalised(column) !== "label" && !/^[\d.+-]+$/.test(String(value))));
+    }
     case "split":
       return splitOf(value) !== null;
     case "category":

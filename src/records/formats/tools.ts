@@ -16,6 +16,7 @@ import {
   nonBlankText,
   optionalText,
   type Row,
+  type RowFields,
   whyNoJson,
 } from "./fields.ts";
 
@@ -88,4 +89,11 @@ function readArguments(field: Field): Value {
   const parsed = parseJson(value);
   if ("value" in parsed) return withoutNulls(parsed.value);
   return fail(field, parsed.why.startsWith("broken") ? "is not JSON" : `cannot be read: ${parsed.why}`);
+}
+
+/** The tools in a row's own column, as a member of its example. */
+export function toolsOf(row: RowFields): { readonly tools?: readonly Value[] } {
+  const field = row.optional("tools");
+  const tools = field ? readTools(field) : [];
+  return tools.length > 0 ? { tools } : {};
 }

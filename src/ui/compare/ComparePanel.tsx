@@ -1,9 +1,10 @@
-/** Base model against tuned model: a conversation, an exam and a blind vote. */
+/** Base model against tuned model: a conversation, an exam and a blind vote; votes on two answers of one model. */
 
 import { Exam } from "../exam/Exam.tsx";
 import { useFacts } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { BlindVote } from "../vote/BlindVote.tsx";
+import { SampledVote } from "../vote/SampledVote.tsx";
 import { compareWords } from "../words/compare.ts";
 import { Conversation } from "./Conversation.tsx";
 import { History } from "./History.tsx";
@@ -23,6 +24,7 @@ export function ComparePanel() {
       {run && run.samples.length > 0 && <Samples samples={run.samples} />}
       <Exam run={run} model={model} recipe={recipe} />
       <BlindVote runId={run?.id ?? null} disabled={pending} />
+      <SampledVote sides={sides.sides} missing={sides.missing} />
     </Panel>
   );
 }

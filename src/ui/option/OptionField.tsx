@@ -75,6 +75,9 @@ export function OptionField<T>(props: OptionFieldProps<T>) {
             onChange={(event) => enter(event.currentTarget.value)}
           />
         );
+      case "list":
+        // The stages have an editor of their own.
+        return null;
       case "switch":
         return (
           <Checkbox

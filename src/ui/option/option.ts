@@ -15,6 +15,8 @@ export interface Option<T> {
   readonly term: string | null;
   readonly help: string;
   readonly control: Control;
+  /** Index of its stage in a recipe with several; missing for an option of the whole recipe. */
+  readonly stage?: number;
   /** The present value as text. */
   show(settings: T): string;
   read(settings: T, text: string): Reading<T>;
@@ -70,6 +72,7 @@ function showValue(control: Control, value: unknown): string {
       return Array.isArray(value) ? value.join(",") : "";
     case "text":
     case "choice":
+    case "list":
       return typeof value === "string" ? value : "";
   }
 }
@@ -86,6 +89,15 @@ function readValue(control: Control, text: string): Read<unknown> {
       return control.choices.some(({ value }) => value === text)
         ? { value: text }
         : { refusal: `"${text}" is not one of the choices.` };
+    case "list": {
+      const names = text.split(",");
+      const unknown = names.find((name) => !control.choices.includes(name));
+      if (unknown !== undefined)
+        return { refusal: `"${unknown.slice(0, 40)}" is none of ${control.choices.join(", ")}.` };
+      return names.length > control.most
+        ? { refusal: `The list has ${names.length} entries: it may have at most ${control.most}.` }
+        : { value: text };
+    }
     case "several": {
       // The text is a comma-separated list.
       const named = text.split(",");
@@ -97,8 +109,9 @@ function readValue(control: Control, text: string): Read<unknown> {
 
 /** A setting of the recipe as an option. */
 export function optionOf(setting: Setting): Option<Recipe> {
-  const { field, label, term, help, control, applies, replaced } = setting;
+  const { field, label, term, help, control, applies, replaced, stage } = setting;
   return {
+    ...(stage !== undefined && { stage }),
     field,
     label,
     term: term ?? null,

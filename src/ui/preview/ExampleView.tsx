@@ -1,17 +1,15 @@
 /** One example in three linked panes: messages, rendered template, tokens. */
 
-import { NativeSelect, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useCallback, useMemo, useState } from "react";
 import { share } from "../format.ts";
-import { ScrollRegion } from "../shell/ScrollRegion.tsx";
-import { structureWords } from "../words/edit.ts";
 import { exampleWords as words } from "../words/preview.ts";
 import { Legend } from "./Legend.tsx";
 import { type Link, linksOf } from "./links.ts";
 import { MessagesPane } from "./MessagesPane.tsx";
 import classes from "./Preview.module.css";
 import { RenderedPane } from "./RenderedPane.tsx";
-import { type PreviewExample, type PreviewRow, proofWords } from "./roles.ts";
+import { type PreviewExample, proofWords } from "./roles.ts";
 import { TokensPane } from "./TokensPane.tsx";
 import { linkName } from "./tokenName.ts";
 
@@ -62,7 +60,7 @@ export function ExampleView({ example }: { readonly example: PreviewExample }) {
   return (
     <>
       <Numbers example={example} />
-      {example.problem && (
+      {example.problem && !example.answer && (
         <Text size="sm" className={classes.doubt ?? ""}>
           {words.leftOut(example.problem)}
         </Text>
@@ -89,53 +87,6 @@ export function ExampleView({ example }: { readonly example: PreviewExample }) {
         {link ? linkName(links, link) : words.point}
       </p>
       <Legend paints={links.paints} tokens />
-    </>
-  );
-}
-
-interface RowViewProps {
-  readonly shown: PreviewRow;
-}
-
-/** A row's JSON; plain text as it is. */
-const rawText = (json: string): string => (json.startsWith('"') ? JSON.parse(json) : json);
-
-/** A row: its examples or the reason for none, and its raw form. */
-export function RowView({ shown }: RowViewProps) {
-  const [thread, setThread] = useState(0);
-  const example = shown.examples[thread] ?? shown.examples[0];
-  const turns = shown.examples.some(({ turn }) => turn !== undefined);
-  const raw = shown.value === null ? null : rawText(shown.value);
-  return (
-    <>
-      {shown.examples.length > 1 && (
-        <NativeSelect
-          label={turns ? structureWords.answer : words.thread}
-          description={turns ? structureWords.answers(shown.examples.length) : words.threads(shown.examples.length)}
-          value={String(Math.min(thread, shown.examples.length - 1))}
-          data={shown.examples.map(({ messages, problem, turn }, index) => ({
-            value: String(index),
-            label: turn
-              ? structureWords.turn(turn.nth, turn.of, problem !== null)
-              : words.threadOf(index + 1, messages.length, problem !== null),
-          }))}
-          onChange={(event) => setThread(Number(event.currentTarget.value))}
-        />
-      )}
-      {shown.problem && (
-        <Text size="sm" className={classes.doubt ?? ""} data-testid="row-problem">
-          {shown.problem}
-        </Text>
-      )}
-      {example && <ExampleView key={`${shown.source} ${shown.row} ${thread}`} example={example} />}
-      {raw !== null && (
-        <details className={classes.raw}>
-          <summary>{words.raw}</summary>
-          <ScrollRegion label={words.raw} className={classes.rawText}>
-            <pre>{raw}</pre>
-          </ScrollRegion>
-        </details>
-      )}
     </>
   );
 }

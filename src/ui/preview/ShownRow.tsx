@@ -8,9 +8,9 @@ import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { editWords } from "../words/edit.ts";
 import { previewWords as words } from "../words/preview.ts";
-import { RowView } from "./ExampleView.tsx";
 import { RowEditor } from "./edit/RowEditor.tsx";
 import classes from "./Preview.module.css";
+import { RowView } from "./RowView.tsx";
 import type { PreviewRow } from "./roles.ts";
 
 interface ShownRowProps {

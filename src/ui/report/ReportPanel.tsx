@@ -19,7 +19,7 @@ import classes from "./Report.module.css";
 import { SourcesTable } from "./SourcesTable.tsx";
 
 function Body({ report, stale }: { readonly report: DataReport; readonly stale: boolean }) {
-  const { examples, leftOutCount, tokens, supervisedTokens, truncation, lengths, findings, checks } = report;
+  const { examples, leftOutCount, tokens, supervisedTokens, truncation, lengths, answers, findings, checks } = report;
   return (
     <div className={classes.body} data-stale={stale || undefined}>
       <Checks checks={checks} />
@@ -31,6 +31,12 @@ function Body({ report, stale }: { readonly report: DataReport; readonly stale: 
           [words.facts.supervised, words.facts.supervisedOf(supervisedTokens, tokens)],
           [words.facts.median, words.facts.length(lengths.median)],
           [words.facts.longest, words.facts.length(lengths.longest)],
+          ...(answers
+            ? [
+                [words.facts.chosen, words.facts.answers(answers.chosen)] as const,
+                [words.facts.rejected, words.facts.answers(answers.rejected)] as const,
+              ]
+            : []),
           [
             words.facts.cut,
             truncation.rows === 0

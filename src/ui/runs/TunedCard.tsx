@@ -1,7 +1,7 @@
 /** A run that another tool trained: its origin, what was found when it was opened, and its actions. */
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
-import { hasWeights, type RunOrigin } from "../../run/origin.ts";
+import { exportedFrom, hasWeights, type RunOrigin } from "../../run/origin.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { bytes, count, dateAndTime } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -25,7 +25,11 @@ export function TunedCard({ run, origin, ticked, returned, onTick }: TunedCardPr
   const ready = useFacts((state) => state.engine.status === "ready");
   const size = useFacts((state) => state.runs.sizes[run.id]);
   const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
+  const source = useFacts((state) => exportedFrom(run, state.runs.list));
   const { method, lora } = run.recipe;
+  const from: readonly [string, string][] = origin.from
+    ? [[words.facts.from, source ? words.from(source.name, origin.from.step) : words.gone]]
+    : [];
   return (
     <article className={classes.card} aria-label={run.name} data-run={run.id} data-status="opened">
       <div className={classes.head}>
@@ -54,6 +58,7 @@ export function TunedCard({ run, origin, ticked, returned, onTick }: TunedCardPr
         facts={[
           [words.facts.file, origin.file],
           [words.facts.base, origin.baseModel ?? runsWords.facts.unknown],
+          ...from,
           [words.facts.trained, count(run.trainable)],
           [words.facts.hash, <code key="hash">{origin.hash.slice(0, 12)}…</code>],
           [runsWords.facts.size, size === undefined ? runsWords.facts.unknown : bytes(size)],

@@ -2,8 +2,9 @@
 
 import type { RunRecord } from "../../run/record.ts";
 import { choiceOf } from "../../run/source.ts";
-import { lambdasOf, lastStage } from "../../run/stage.ts";
+import { lambdasOf, lastStage, takes } from "../../run/stage.ts";
 import type { Hone } from "../../store/hone.ts";
+import { withLambdasIn } from "../../store/stages.ts";
 import { sourceEditWords } from "../words/edit.ts";
 import { runsWords as words } from "../words/runs.ts";
 import { startWords } from "../words/tuned.ts";
@@ -21,14 +22,23 @@ export function duplicate(hone: Hone, run: RunRecord): string[] {
   if (known) hone.model.select(known.hash);
   hone.starting.choose(run.start?.runId ?? null);
   const there = run.sources.filter(({ hash }) => data.list.some((source) => source.hash === hash));
+  const { stages } = run.recipe;
   const lambdas = lambdasOf(lastStage(run.recipe), run.sources.length);
+  /** λ of a source in each of several stages; 0 where a stage does not use it. */
+  const byStage = (index: number) =>
+    stages.map((stage) => (takes(stage, index) ? (lambdasOf(stage, run.sources.length)[index] ?? 1) : 0));
   const { saved } = hone.store.getState().edits;
   const replaced = there.filter(({ hash, edits = [] }) => {
     const before = saved[hash] ?? [];
     return before.length > 0 && JSON.stringify(before) !== JSON.stringify(edits);
   });
   hone.data.chooseThese(
-    there.map((source) => ({ ...choiceOf(source), lambda: lambdas[run.sources.indexOf(source)] ?? 1 })),
+    there.map((source) => {
+      const index = run.sources.indexOf(source);
+      const lambda = lambdas[index] ?? 1;
+      const own = byStage(index).map((weight) => (weight === lambda ? null : weight));
+      return withLambdasIn({ ...choiceOf(source), lambda }, own);
+    }),
   );
   const gone = run.sources.filter((source) => !there.includes(source));
   const { start } = run;

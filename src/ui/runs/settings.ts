@@ -7,9 +7,11 @@ import type { ModelSummary } from "../../protocol/engine.ts";
 import { bestOf } from "../../run/heldOut.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
+import { usualLinears } from "../../run/trainFields.ts";
+import { structureOf } from "../../store/stageEntries.ts";
 import { figure } from "../format.ts";
 import type { Option } from "../option/option.ts";
-import { recipeOptions } from "../train/options.ts";
+import { optionsFor } from "../train/options.ts";
 import { readRecipe } from "../train/recipe.ts";
 import { runsWords, comparedWords as words } from "../words/runs.ts";
 import { stagesWords } from "../words/stages.ts";
@@ -23,13 +25,34 @@ interface Setting {
 
 function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
   const shown = show(recipe);
+  if (control.kind === "list") return stagesWords.list(recipe.stages);
   const choice = control.kind === "choice" ? control.choices.find(({ value }) => value === shown)?.label : undefined;
   return choice ?? (shown === "" ? words.off : shown);
 }
 
-/** The model's defaults for the method; without the model, the defaults for most models. */
+/** The options of recipes with up to `count` stages. */
+const optionsOf = (count: number) => optionsFor(usualLinears, count);
+
+const labelOf = ({ label, stage }: Option<Recipe>) => (stage === undefined ? label : stagesWords.field(label, stage));
+
+/** Shown values of the options that decide which stages there are, and their defaults. */
+const structureIn = ({ recipe }: RunRecord) =>
+  structureOf(
+    Object.fromEntries(
+      optionsOf(recipe.stages.length)
+        .filter(({ applies }) => applies(recipe))
+        .map(({ field, show }) => [field, show(recipe)]),
+    ),
+  );
+
+/**
+ * The model's defaults for the method and for the run's stages; without the model, the defaults for most models.
+ */
 const usualOf = (run: RunRecord, model: ModelSummary | undefined) =>
-  readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
+  readRecipe(
+    { method: run.recipe.method, entries: structureIn(run) },
+    model ?? { ...run.model, contextLength: Infinity },
+  ).defaults;
 
 /** What most runs settle on where the form says "auto", which no record has. */
 const plainDevice = { weights: "float32", compute: "float32", program: "whole" } as const;
@@ -37,10 +60,11 @@ const plainDevice = { weights: "float32", compute: "float32", program: "whole" }
 /** Settings that differ from the defaults. */
 export function unusualSettings(run: RunRecord, model: ModelSummary | undefined): Setting[] {
   const usual = { ...usualOf(run, model), ...plainDevice };
-  return recipeOptions
+  const plain = readRecipe({ method: run.recipe.method, entries: {} }, model).defaults;
+  return optionsOf(run.recipe.stages.length)
     .filter(({ applies }) => applies(run.recipe))
-    .filter((option) => option.show(run.recipe) !== option.show(usual))
-    .map((option) => ({ field: option.field, label: option.label, value: worded(option, run.recipe) }));
+    .filter((option) => option.show(run.recipe) !== option.show(option.field === "stages" ? plain : usual))
+    .map((option) => ({ field: option.field, label: labelOf(option), value: worded(option, run.recipe) }));
 }
 
 export interface Difference {
@@ -65,9 +89,9 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
       values: runs.map(({ start }) => (start ? `${start.name} ${start.hash.slice(0, 8)}` : startWords.base)),
     },
     { field: "method", label: words.method, values: runs.map(({ recipe }) => words[recipe.method]) },
-    ...recipeOptions.map((option) => ({
+    ...optionsOf(Math.max(...runs.map(({ recipe }) => recipe.stages.length))).map((option) => ({
       field: option.field,
-      label: option.label,
+      label: labelOf(option),
       values: runs.map(({ recipe }) => (option.applies(recipe) ? worded(option, recipe) : words.notUsed)),
     })),
   ];
@@ -78,13 +102,17 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
 export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Readonly<Record<string, string>> {
   const usual = usualOf(run, model);
   const { recipe } = run;
-  return Object.fromEntries(
-    recipeOptions
-      .filter(({ applies }) => applies(recipe))
-      // Always fills in the template: its default depends on the model's tokenizer, which may load later.
-      .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
-      .map((option) => [option.field, option.show(recipe)]),
-  );
+  const structure = structureIn(run);
+  return {
+    ...structure,
+    ...Object.fromEntries(
+      optionsOf(recipe.stages.length)
+        .filter(({ applies }) => applies(recipe))
+        // Always fills in the template: its default depends on the model's tokenizer, which may load later.
+        .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
+        .map((option) => [option.field, option.show(recipe)]),
+    ),
+  };
 }
 
 /** The best validation of a run: loss, step, and the name of its held-out set if there are several. */

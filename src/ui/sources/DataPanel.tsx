@@ -135,17 +135,19 @@ export function DataPanel() {
           </ul>
         )}
         {sources.length > 1 &&
-          mixtureOptions.map((option) => (
-            <OptionField
-              key={option.field}
-              option={option}
-              settings={recipe}
-              entry={entries[option.field]}
-              refusal={refusals[option.field]}
-              disabled={training}
-              onEnter={hone.recipe.enter}
-            />
-          ))}
+          mixtureOptions
+            .filter(({ applies }) => applies(recipe))
+            .map((option) => (
+              <OptionField
+                key={option.field}
+                option={option}
+                settings={recipe}
+                entry={entries[option.field]}
+                refusal={refusals[option.field]}
+                disabled={training}
+                onEnter={hone.recipe.enter}
+              />
+            ))}
         {sources.length > 0 && rows < 100 && (
           <List>
             <List.Item className={classes.doubt ?? ""}>{words.few(rows)}</List.Item>

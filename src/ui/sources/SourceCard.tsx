@@ -149,7 +149,11 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
           <EditedRows hash={hash} name={name} index={index} edits={choice.edits ?? []} disabled={disabled} />
           {several && (
             <div className={classes.line}>
-              <LambdaField name={name} value={choice.lambda} onChange={(lambda) => hone.data.weigh(hash, lambda)} />
+              <LambdaField
+                name={words.weightOf(name)}
+                value={choice.lambda}
+                onChange={(lambda) => hone.data.weigh(hash, lambda)}
+              />
               <Realised index={index} />
             </div>
           )}

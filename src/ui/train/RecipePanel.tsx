@@ -13,6 +13,7 @@ import { useSpec } from "../spec.tsx";
 import { recipeWords as words } from "../words/train.ts";
 import { BudgetBlock } from "./BudgetBlock.tsx";
 import { optionsAt } from "./options.ts";
+import { PreferenceHelp } from "./PreferenceHelp.tsx";
 import classes from "./RecipePanel.module.css";
 import { startFields } from "./recipe.ts";
 import { StageFields } from "./StageFields.tsx";
@@ -185,6 +186,7 @@ export function RecipePanel() {
           )}
           <StageFields />
           <div className={classes.fields}>{fields(basicOptions)}</div>
+          {recipe.stages.length === 1 && <PreferenceHelp preference={lastStage(recipe).preference} />}
           <div>
             <Button
               variant="subtle"

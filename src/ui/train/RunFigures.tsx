@@ -6,9 +6,11 @@ import type { RunRecord } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
 import { bytes, figure, share } from "../format.ts";
 import { Facts } from "../shell/Facts.tsx";
+import { preferenceWords } from "../words/preferences.ts";
 import { stagesWords } from "../words/stages.ts";
 import { figureWords as words } from "../words/train.ts";
 import { pace, sum } from "./pace.ts";
+import { answerLengths, latestFigures } from "./preferences.ts";
 
 const lowest = (evaluations: RunSeries["evaluations"], set: HeldOutSet | null) =>
   evaluations.reduce<RunSeries["evaluations"][number] | null>(
@@ -23,6 +25,9 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
   const byKind = validation && stagesWords.losses(validation);
   const found = lowest(evaluations, bestSetOf(run.recipe));
   const best = bestOf({ best: found, recipe: run.recipe });
+  const preference = latestFigures(series);
+  const lengths = preference && answerLengths(run.samples);
+  const ofPairs = (value: string) => preferenceWords.at(value, preference?.step ?? 0, preference?.heldOut ?? false);
   const speed = pace(steps);
   const tokens = sum(steps.tokens);
   const supervised = sum(steps.supervisedTokens);
@@ -37,6 +42,19 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
         [words.best, best ? words.at(best.loss, best.step) : words.unknown],
         ...(best && run.stages.length > 1
           ? ([[words.bestBy, stagesWords.lossOn(best.set, run.stages.length)]] as const)
+          : []),
+        ...(preference
+          ? ([
+              [preferenceWords.margin, ofPairs(figure(preference.figures.margin))],
+              [preferenceWords.accuracy, ofPairs(share(preference.figures.accuracy))],
+              [preferenceWords.chosen, ofPairs(figure(preference.figures.chosen))],
+              [preferenceWords.rejected, ofPairs(figure(preference.figures.rejected))],
+            ] as const)
+          : []),
+        ...(lengths
+          ? ([
+              [preferenceWords.lengths, preferenceWords.lengthsOf(lengths.before, lengths.after, lengths.answers)],
+            ] as const)
           : []),
         [words.speed, speed ? speed.tokensPerSecond.toFixed(speed.tokensPerSecond < 10 ? 1 : 0) : words.unknown],
         [words.rate, last ? last.learningRate.toExponential(2) : words.unknown],

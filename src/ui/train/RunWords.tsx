@@ -20,6 +20,7 @@ export function RunWords({ run, series }: { readonly run: RunRecord; readonly se
       </Explain>
       <Explain term="learningRate" />
       <Explain term="gradientNorm">{last && words.norm(last.gradientNorm, run.recipe.maxGradNorm)}</Explain>
+      {run.stages.some(({ objective }) => objective === "preference") && <Explain term="margin" />}
       <Explain term="checkpoint" />
     </Explanations>
   );

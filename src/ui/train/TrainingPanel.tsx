@@ -2,6 +2,7 @@
 
 import { Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
+import { PreferenceCharts } from "../chart/PreferenceCharts.tsx";
 import { RunCharts } from "../chart/RunCharts.tsx";
 import { useFacts, useSeries } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -10,6 +11,7 @@ import { Panel } from "../shell/Panel.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { trainingWords as words } from "../words/train.ts";
 import { BeforeParts, BeforeSummary } from "./BeforeParts.tsx";
+import { PreferenceWarnings } from "./PreferenceWarnings.tsx";
 import { RunControls } from "./RunControls.tsx";
 import { RunFigures } from "./RunFigures.tsx";
 import { RunProgress } from "./RunProgress.tsx";
@@ -26,6 +28,12 @@ function Live({ run, state }: { readonly run: RunRecord; readonly state: RunStat
       <RunControls run={run} state={state} />
       <RunFigures run={run} series={series} />
       <RunCharts runId={run.id} series={series} stages={run.stages} />
+      {run.stages.some(({ objective }) => objective === "preference") && (
+        <>
+          <PreferenceCharts runId={run.id} series={series} stages={run.stages} />
+          <PreferenceWarnings run={run} series={series} />
+        </>
+      )}
       <RunWords run={run} series={series} />
     </>
   );

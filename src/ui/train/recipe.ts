@@ -4,6 +4,7 @@ import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import { usualLinears } from "../../run/trainFields.ts";
 import { defaultsFor } from "../../store/recipe.ts";
+import { currentEntries, objectivesOf, structureOf } from "../../store/stageEntries.ts";
 import type { RecipeFacts } from "../../store/state.ts";
 import type { TemplateChoice } from "../../templates/choice.ts";
 import { readEntries } from "../option/option.ts";
@@ -15,7 +16,7 @@ export interface ReadRecipe {
   readonly recipe: Recipe;
   /** The entries that apply to the model. */
   readonly entries: Entries;
-  /** The recipe without entries. */
+  /** The recipe without entries, but with the same stages. */
   readonly defaults: Recipe;
   /** Reason by refused field; the recipe has its default. */
   readonly refusals: Readonly<Record<string, string>>;
@@ -27,9 +28,9 @@ export interface ReadRecipe {
 
 /** The entries without LoRA targets that were chosen for another model: none of them is a layer of this one. */
 function entriesFor(linears: readonly string[], entries: Entries): Entries {
-  const { targets, ...others } = entries;
+  const { targets, ...others } = currentEntries(entries);
   const named = targets === undefined || targets === "" || targets.split(",").some((name) => linears.includes(name));
-  return named ? entries : others;
+  return named ? { ...others, ...(targets !== undefined && { targets }) } : others;
 }
 
 export function readRecipe(
@@ -43,8 +44,10 @@ export function readRecipe(
   const plain = { ...ofModel, lora: { ...ofModel.lora, targets: linears } };
   const usual = suggested ? { ...plain, template: suggested } : plain;
   const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
-  const defaults = { ...usual, maxLength: Math.min(usual.maxLength, context) };
-  const { settings, refusals } = readEntries(defaults, optionsFor(linears), entries);
+  const single = { ...usual, maxLength: Math.min(usual.maxLength, context) };
+  const options = optionsFor(linears, objectivesOf(entries).length);
+  const { settings: defaults } = readEntries(single, options, structureOf(entries));
+  const { settings, refusals } = readEntries(single, options, entries);
   const tooLong = settings.maxLength > context;
   return {
     defaults,

@@ -46,6 +46,15 @@ export function missingKind(
   return needed.find((kind) => !kinds[kind]) ?? null;
 }
 
+/** The kinds of chosen data that no stage trains on. */
+export const unusedKinds = (
+  { stages }: Pick<Recipe, "stages">,
+  kinds: Readonly<Record<TrainableKind, boolean>>,
+): TrainableKind[] =>
+  (["text", "chat", "preference"] as const).filter(
+    (kind) => kinds[kind] && !stages.some(({ objective }) => learns(objective, kind)),
+  );
+
 /** Training rows of a stage, from the report. */
 export function rowsOf({ objective }: Pick<Stage, "objective">, { sources }: Pick<DataReport, "sources">): number {
   const kinds = (["text", "chat", "preference"] as const).filter((kind) => learns(objective, kind));

@@ -8,50 +8,24 @@ import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { PanelPart } from "../shell/PanelPart.tsx";
 import { voteWords as words } from "../words/compare.ts";
+import { BallotView, choiceOf } from "./BallotView.tsx";
 import classes from "./BlindVote.module.css";
 import { StoredVotes } from "./StoredVotes.tsx";
 import { VoteCount } from "./VoteCount.tsx";
-
-const choiceOfKey: Readonly<Record<string, Choice>> = { "1": "first", "2": "second", "0": "tie" };
 
 function Ballot({ round, vote }: { readonly round: VoteRound; vote(choice: Choice): void }) {
   const { ballots, votes } = round;
   const ballot = ballots[votes.length];
   if (!ballot) return null;
   const { prompt, reference, base, tuned, baseFirst } = ballot;
-  const shown = baseFirst ? [base, tuned] : [tuned, base];
   return (
-    <>
-      <div aria-live="polite" aria-atomic className={classes.ballot} data-testid="ballot">
-        <p className={classes.progress}>{words.progress(votes.length + 1, ballots.length)}</p>
-        <p className={classes.prompt}>{prompt}</p>
-        <p className={classes.reference}>
-          <span>{words.expected}</span> {reference}
-        </p>
-        <dl className={classes.answers}>
-          {shown.map((text, index) => (
-            <div key={words.answer(index === 0 ? 1 : 2)} className={classes.answer}>
-              <dt>{words.answer(index === 0 ? 1 : 2)}</dt>
-              <dd>{text.trim() || words.empty}</dd>
-            </div>
-          ))}
-        </dl>
-      </div>
-      <Group gap="sm">
-        <Button variant="default" aria-keyshortcuts="1" onClick={() => vote("first")}>
-          {words.better(1)}
-        </Button>
-        <Button variant="default" aria-keyshortcuts="2" onClick={() => vote("second")}>
-          {words.better(2)}
-        </Button>
-        <Button variant="default" aria-keyshortcuts="0" onClick={() => vote("tie")}>
-          {words.tie}
-        </Button>
-      </Group>
-      <Text size="xs" c="dimmed">
-        {words.keys}
-      </Text>
-    </>
+    <BallotView
+      progress={words.progress(votes.length + 1, ballots.length)}
+      prompt={prompt}
+      reference={reference}
+      answers={baseFirst ? [base, tuned] : [tuned, base]}
+      vote={vote}
+    />
   );
 }
 
@@ -69,8 +43,8 @@ function Round({ round }: { readonly round: VoteRound }) {
     if (votes.length + 1 === ballots.length) box.current?.focus();
   };
   const byKey = (event: KeyboardEvent) => {
-    const choice = choiceOfKey[event.key];
-    if (choice === undefined || counted || event.ctrlKey || event.metaKey || event.altKey) return;
+    const choice = choiceOf(event);
+    if (choice === null || counted) return;
     event.preventDefault();
     vote(choice);
   };
@@ -176,7 +150,9 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
       </Group>
       <FailureAlert title={words.failed} failure={failure} />
       {/* A count beside an open question would influence the vote. */}
-      {stored && stored.runId === runId && (!round || round.counted) && <StoredVotes votes={stored.votes} />}
+      {stored && stored.runId === runId && (!round || round.counted) && (
+        <StoredVotes votes={stored.votes} runId={stored.runId} />
+      )}
     </PanelPart>
   );
 }

@@ -3,14 +3,22 @@
 import { useId } from "react";
 import type { VoteRecord } from "../../run/results.ts";
 import { countVotes, voteGroups } from "../../store/ballots.ts";
+import { pairOfVote } from "../../store/votedPairs.ts";
 import { dateAndTime } from "../format.ts";
-import { useHone } from "../hone.ts";
+import { useFacts, useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
-import { voteWords as words } from "../words/compare.ts";
+import { useVotesWords, voteWords as words } from "../words/compare.ts";
 import classes from "./BlindVote.module.css";
+import { UseVotes } from "./UseVotes.tsx";
 
-export function StoredVotes({ votes }: { readonly votes: readonly VoteRecord[] }) {
+interface StoredVotesProps {
+  readonly votes: readonly VoteRecord[];
+  readonly runId: string;
+}
+
+export function StoredVotes({ votes, runId }: StoredVotesProps) {
   const hone = useHone();
+  const run = useFacts((state) => state.runs.list.find(({ id }) => id === runId)?.name ?? runId);
   const id = useId();
   if (votes.length === 0) return null;
   return (
@@ -41,6 +49,7 @@ export function StoredVotes({ votes }: { readonly votes: readonly VoteRecord[] }
           );
         })}
       </ul>
+      <UseVotes name={useVotesWords.ofRun(run)} votes={votes.map(pairOfVote)} />
     </section>
   );
 }

@@ -253,6 +253,55 @@ export const voteWords = {
   },
 } as const;
 
+/** Votes as a dataset. */
+export const useVotesWords = {
+  use: (pairs: number) => `Use ${plural(pairs, "vote")} as preferences`,
+  about: "Makes rows of prompt, chosen and rejected answer, and adds them under Data. Ties are left out.",
+  used: ({ name, pairs, ties, empty }: { name: string; pairs: number; ties: number; empty: number }) => {
+    const left = [
+      ...(ties > 0 ? [plural(ties, "tie")] : []),
+      ...(empty > 0 ? [`${plural(empty, "vote")} on an empty answer`] : []),
+    ];
+    const out = left.length > 0 ? ` Left out: ${left.join(" and ")}.` : "";
+    return pairs === 0 ? `No row was made.${out}` : `Added under Data: ${name}, ${plural(pairs, "pair")}.${out}`;
+  },
+  ofRun: (run: string) => `Votes on ${run}`,
+  ofSampled: "Votes on sampled answers",
+} as const;
+
+export const sampledWords = {
+  title: "Vote on sampled answers",
+  about:
+    "One model writes two answers to each prompt, with two seeds. Your votes on them are preferences about its own answers, which DPO and KTO learn from best.",
+  prompts: "Prompts, one per line",
+  fill: (prompts: number) => `Take ${prompts} from the data`,
+  model: "Model that answers",
+  temperature: "Temperature",
+  maxTokens: "Maximum answer length (tokens)",
+  seed: "First seed",
+  draw: (prompts: number) => (prompts === 0 ? "Write two answers to each" : `Write ${2 * prompts} answers`),
+  stop: "Stop",
+  drawing: (done: number, total: number) => `Answered ${done} of ${plural(total, "prompt")}`,
+  missing: {
+    engine: "The engine is not running.",
+    busy: "Wait until the answers above are written.",
+    prompt: "Enter a prompt.",
+    temperature: "Enter a temperature above 0 and at most 5: at 0 both answers are the same.",
+    length: "Enter a maximum length of 1 or more tokens.",
+    seed: "Enter a whole number as the seed.",
+  },
+  alike: (prompts: number) => `${plural(prompts, "prompt")} left out: both answers were the same.`,
+  ballot: "Ballot of sampled answers",
+  progress: (open: number, of: string, step: number | null, temperature: number) =>
+    `${plural(open, "pair")} to vote on · ${of}${step === null ? "" : `, step ${step.toLocaleString("en")}`}, temperature ${temperature}`,
+  voted: (voted: number, ties: number) => `${plural(voted, "vote")}${ties > 0 ? `, ${plural(ties, "tie")}` : ""}`,
+  undo: "Undo the last vote",
+  remove: "Delete all pairs",
+  removeName: "sampled answers",
+  removeQuestion: (pairs: number) => `Delete ${plural(pairs, "pair")} with their votes?`,
+  failed: "The answers could not be written or stored",
+} as const;
+
 /** Settings of an answer, as fields. */
 export const samplingWords = {
   temperature: {

@@ -137,7 +137,53 @@ export const glossary = {
   stages: {
     term: "Stages",
     meaning:
-      "Parts of a run that train one after another: first plain text (continued pre-training), then chats. Each stage has its own data, length and schedule.",
+      "Parts of a run that train one after another, for example text, then chats, then preferences. Each stage has its own objective, sources, length, learning rate and schedule.",
+    page: "train",
+  },
+  preference: {
+    term: "Preferences",
+    meaning:
+      "A prompt with a chosen and a rejected answer. The model learns to make the chosen answer more likely. In DPO, IPO and KTO the reference is the model at the start of the stage.",
+    page: "train",
+  },
+  dpo: {
+    term: "DPO",
+    meaning:
+      "Compares both answers with the reference. ε is the share of pairs that may be labelled the wrong way round.",
+    formula: "L = −(1 − ε) log σ(βh) − ε log σ(−βh), h = log π(c)/π₀(c) − log π(r)/π₀(r)",
+    page: "train",
+  },
+  ipo: {
+    term: "IPO",
+    meaning: "Moves the difference of the mean log-ratios per token to 1 / 2β, and not beyond it.",
+    formula: "L = (h − 1/(2β))²",
+    page: "train",
+  },
+  simpo: {
+    term: "SimPO",
+    meaning:
+      "Compares the mean log-probability per token of both answers, without a reference. γ is the target margin.",
+    formula: "L = −log σ(β (log π(c)/|c| − log π(r)/|r|) − γ)",
+    page: "train",
+  },
+  orpo: {
+    term: "ORPO",
+    meaning: "Adds the odds ratio of both answers to the loss of the chosen answer, without a reference.",
+    formula: "L = −log π(c)/|c| − β log σ(log odds(c) − log odds(r))",
+    page: "train",
+  },
+  kto: {
+    term: "KTO",
+    meaning:
+      "Judges each answer alone, so it also takes answers without a partner. z is the mean log-ratio of mismatched answers.",
+    formula: "L = 1 − σ(β(log π/π₀ − z)) if chosen, 1 − σ(β(z − log π/π₀)) if rejected",
+    page: "train",
+  },
+  margin: {
+    term: "Margin and accuracy",
+    meaning:
+      "The reward of the chosen answer minus the reward of the rejected one. Accuracy is the share of pairs with a margin above 0.",
+    formula: "reward = β log π/π₀ (DPO, KTO), per token in IPO; β log π per token in SimPO and ORPO",
     page: "train",
   },
   checkpoint: {

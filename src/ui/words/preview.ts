@@ -1,6 +1,6 @@
 /** Texts of the preview: list of rows, one row from message to loss weight, and the selected part of it. */
 
-import { plural } from "../format.ts";
+import { figure, plural } from "../format.ts";
 
 export const previewWords = {
   title: "Preview",
@@ -41,7 +41,7 @@ export const rowListWords = {
   figures: (tokens: number, supervised: number) =>
     `${tokens.toLocaleString("en")} tokens, ${supervised.toLocaleString("en")} supervised`,
   /** States other than "used". */
-  states: { excluded: "excluded", "left out": "left out", preference: "not for SFT" },
+  states: { excluded: "excluded", "left out": "left out", preference: "preference" },
   cut: "cut",
   listed: (from: number, to: number, rows: number) =>
     `Rows ${from.toLocaleString("en")} to ${to.toLocaleString("en")} of ${rows.toLocaleString("en")} are listed. Enter a number to go to another row.`,
@@ -73,6 +73,24 @@ export const exampleWords = {
   threadOf: (number: number, messages: number, leftOut: boolean) =>
     `${number}: ${plural(messages, "message")}${leftOut ? ", left out" : ""}`,
   raw: "Raw row",
+} as const;
+
+/** The answers of a preference row. */
+export const answersWords = {
+  paired: { chosen: "Chosen answer", rejected: "Rejected answer" },
+  single: { chosen: "Wanted answer", rejected: "Unwanted answer" },
+  tokens: (tokens: number) => plural(tokens, "token"),
+  withPrompt: (tokens: number) => `${tokens.toLocaleString("en")} with the prompt`,
+  cut: (tokens: number) => `${plural(tokens, "token")} of it cut`,
+  promptCut: (tokens: number) => `${plural(tokens, "token")} of the prompt cut`,
+  empty: "(empty)",
+  equal: "Both answers have the same tokens: the model learns nothing from this row.",
+  ratio: (ratio: number) =>
+    `The chosen answer has ${figure(ratio)} times the tokens of the rejected one. If most rows are so, the model learns the length.`,
+  show: "Template and tokens of",
+  pairs: (pairs: number) =>
+    `This row has ${plural(pairs, "example")}: a thread is a chat, a pair compares two answers.`,
+  pairOf: (number: number, leftOut: boolean) => `${number}: pair of answers${leftOut ? ", left out" : ""}`,
 } as const;
 
 export const messageWords = {

@@ -1,6 +1,7 @@
 /** Texts of the quality report: checks, findings, rows left out, lengths, and figures of each source. */
 
-import { plural, share } from "../format.ts";
+import type { AnswersReport } from "../../quality/report.ts";
+import { figure, plural, share } from "../format.ts";
 
 export const reportWords = {
   title: "Quality report",
@@ -25,6 +26,10 @@ export const reportWords = {
     median: "Median length",
     longest: "Longest",
     length: (tokens: number) => plural(tokens, "token"),
+    chosen: "Chosen answers",
+    rejected: "Rejected answers",
+    answers: ({ count, meanTokens }: AnswersReport["chosen"]) =>
+      count === 0 ? "none" : `${count.toLocaleString("en")}, ${figure(meanTokens)} tokens on average`,
     cut: "Truncated",
     cutNone: "none",
     cutOf: (rows: number, lost: number, remaining: number) =>

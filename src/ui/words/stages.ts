@@ -1,6 +1,5 @@
-/** Texts about runs in two stages: settings, position of a run, and figures of each stage. */
+/** Texts about runs in several stages: position of a run, and figures of each stage. */
 
-import type { TrainableKind } from "../../records/example.ts";
 import { type HeldOutSet, validationOf } from "../../run/heldOut.ts";
 import type { EvaluationMetrics } from "../../run/metrics.ts";
 import type { Objective } from "../../run/stage.ts";
@@ -15,22 +14,20 @@ const kinds: Readonly<Record<Objective, string>> = {
 };
 
 export const stagesWords = {
-  /** Before Start, where the data of a stage are missing. */
-  missing: (kind: TrainableKind) =>
-    kind === "text"
-      ? "There is no plain text among the chosen data, and a stage needs it. Choose a text under Data, or remove that stage."
-      : kind === "preference"
-        ? "There are no preferences among the chosen data, and a stage needs them. Choose rows with a chosen and a rejected answer under Data, or remove that stage."
-        : "There are no chats among the chosen data, and a stage needs them. Choose chats under Data, or remove that stage.",
   /** Position of a run: "Stage 1 of 2: text, step 12 of 40". */
   at: (stage: { index: number; count: number; objective: Objective; step: number; steps: number }) =>
     `Stage ${stage.index + 1} of ${stage.count}: ${kinds[stage.objective]}, step ${stage.step.toLocaleString("en")} of ${stage.steps.toLocaleString("en")}`,
+  /** A setting of one of several stages: "Epochs in stage 2". */
+  field: (label: string, stage: number) => `${label} in stage ${stage + 1}`,
+  /** The objectives of a run: "text, chats, preferences". */
+  list: (stages: readonly { objective: Objective }[]) => stages.map(({ objective }) => kinds[objective]).join(", "),
   /** At the line of a stage boundary in the chart. */
   boundary: kinds,
   /** The same for screen readers. */
   boundaryAfter: (objective: Objective, step: number) => `The stage of ${kinds[objective]} starts at step ${step + 1}.`,
   /** The loss on a held-out set: "validation loss of chats". */
   lossOn: (set: HeldOutSet | null, stages: number) => {
+    if (set?.objective === "general") return "loss on general text";
     if (set !== null && set.objective !== "mixed") return `validation loss of ${kinds[set.objective]}`;
     return set === null && stages > 1 ? "validation loss of all held-out rows" : "validation loss";
   },

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { withOptions } from "../../../src/datasets/edits.ts";
 import { previewMessages, previewTool } from "../../../src/datasets/messages.ts";
-import { previewExample } from "../../../src/datasets/preview.ts";
+import { previewExamples } from "../../../src/datasets/preview.ts";
 import type { ChatExample, Message } from "../../../src/records/example.ts";
 import { createConverter } from "../../../src/records/formats/convert.ts";
 import { ExactNumber, objectOf } from "../../../src/records/value.ts";
@@ -109,7 +109,9 @@ test("a field that the template drops is marked in its message, in a row and in 
     content: "B",
   });
   const marks = (view: "training" | "prompt") =>
-    previewExample(example, { tokenizer, template, settings }, view).messages.map((message) => message.dropped);
+    previewExamples(example, { tokenizer, template, settings }, { view })[0]?.messages.map(
+      (message) => message.dropped,
+    );
   expect(marks("training")).toEqual([["name"], ["reasoning_content"], [], []]);
   expect(marks("prompt")).toEqual([["name"], ["reasoning_content"], []]);
 });

@@ -17,6 +17,7 @@ import { modelFromSources } from "../../../src/hub/files.ts";
 import type { ModelDefinition } from "../../../src/models/architecture.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import type { EngineApi, Exported, TunedFiles } from "../../../src/protocol/engine.ts";
+import { exportedFrom } from "../../../src/run/origin.ts";
 import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
@@ -174,6 +175,46 @@ describe("an adapter", () => {
     expect(again).toMatchObject({ added: false, record: { id: record.id } });
   }, 120_000);
 
+  test("that was trained further names the run of its export; an odd hone.json names none", async () => {
+    const run = runOf("lora");
+    const files = await unpacked(await engine.exportAdapter(run.id, null));
+    expect(JSON.parse(new TextDecoder().decode(files["hone.json"]))).toEqual({ run: run.id, step: run.step });
+    const weights = files["adapter_model.safetensors"] ?? new Uint8Array();
+    let times = 0;
+    const opened = async (lineage: string) => {
+      // Other weights each time: the same ones would be the run that is open already.
+      const trained = weights.slice();
+      trained[trained.length - 4] = ++times;
+      const changed = { "adapter_model.safetensors": trained, "hone.json": new TextEncoder().encode(lineage) };
+      return (await engine.openTuned(asTuned({ ...files, ...changed }))).record;
+    };
+    const record = await opened(JSON.stringify({ run: run.id, step: run.step, more: 1 }));
+    expect(record.origin?.from).toEqual({ runId: run.id, step: run.step });
+    const runs = await engine.listRuns();
+    expect(exportedFrom(record, runs)?.id).toBe(run.id);
+    expect(exportedFrom({ ...record, model: { ...record.model, hash: "0" } }, runs)).toBe(null);
+    expect(exportedFrom(run, runs)).toBe(null);
+    for (const odd of [
+      ...[
+        "",
+        "[]",
+        "null",
+        "{",
+        '{"run":1,"step":0}',
+        '{"run":"a","step":-1}',
+        '{"run":"a","step":1.5}',
+        '{"run":"a"}',
+      ],
+      ...['{"run":"","step":0}', '{"run":"../a","step":0}', `{"run":"${"a".repeat(101)}","step":0}`],
+      `{"run":"a","step":0,"more":"${"a".repeat(20_000)}"}`,
+    ]) {
+      const { id, origin } = await opened(odd);
+      expect(origin).not.toHaveProperty("from");
+      await engine.deleteRun(id);
+    }
+    await engine.deleteRun(record.id);
+  }, 120_000);
+
   test("a run starts from it, with its hash, and its first loss is that of the trained adapter", async () => {
     const run = runOf("lora");
     const { record } = await engine.openTuned(asTuned(await unpacked(await engine.exportAdapter(run.id, null))));
@@ -224,6 +265,10 @@ test("a GGUF LoRA answers as the run whose adapter it has", async () => {
   const { record } = await engine.openTuned(asTuned({ "lora.gguf": ggufOf(model, lora, tensors) }, "lora.gguf"));
   expect(record.origin).toMatchObject({ format: "gguf", file: "lora.gguf", hash: peft.origin?.hash });
   expect(await answersOf(record)).toEqual(await answersOf(run));
+  await engine.deleteRun(record.id);
+  const beside = { "lora.gguf": ggufOf(model, lora, tensors), "hone.json": files["hone.json"] ?? new Uint8Array() };
+  const linked = await engine.openTuned(asTuned(beside, "from there"));
+  expect(linked.record.origin).toMatchObject({ format: "gguf", from: { runId: run.id, step: run.step } });
 });
 
 test("a whole model answers as the run that wrote it", async () => {

@@ -50,7 +50,7 @@ function threeStages(method: Recipe["method"]): Recipe {
       {
         ...stage,
         objective: "preference",
-        preference: { loss: "dpo", beta: 0.5, labelSmoothing: 0, gamma: 0 },
+        preference: { loss: "dpo", beta: 0.5, labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 },
         steps: 5,
         learningRate: 2e-3,
       },

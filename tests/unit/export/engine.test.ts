@@ -140,6 +140,7 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   expect(Object.keys(unzipped)).toEqual([
     "adapter_config.json",
     "adapter_model.safetensors",
+    "hone.json",
     "chat_template.jinja",
     "README.md",
   ]);

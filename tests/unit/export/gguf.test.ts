@@ -12,7 +12,7 @@ import { exportGguf } from "../../../src/export/gguf.ts";
 import { readGgufAdapter } from "../../../src/export/ggufAdapter.ts";
 import { exportMerged } from "../../../src/export/merged.ts";
 import { modelfile, ollamaName } from "../../../src/export/modelfile.ts";
-import { type WrittenType, writtenTypes } from "../../../src/gguf/blocks.ts";
+import { decodeBlocks, encodeBlocks, type WrittenType, writtenTypes } from "../../../src/gguf/blocks.ts";
 import { readHeader } from "../../../src/gguf/read.ts";
 import { bytesFromBlob } from "../../../src/hub/bytes.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
@@ -135,6 +135,32 @@ describe("the types", () => {
       expect(bits(await half.read(name)), name).toEqual(bits(wanted));
     }
   });
+
+  test.each(["Q8_0", "Q4_0"] as const)(
+    "%s: what is read back are the blocks of the exact numbers, bit for bit",
+    async (type) => {
+      const parts = await openSmall({ ...smallFamilies["Qwen 3"], hidden_size: 32, intermediate_size: 64 });
+      const exact = await reopen(ggufOf((await exportGguf({ ...parts, type: "F32" })).files));
+      const file = ggufOf((await exportGguf({ ...parts, type })).files);
+      const { tensors } = await readHeader(bytesFromBlob(file.name, file.content));
+      const again = await reopen(file);
+      const found = new Set<string>();
+      // Qwen 3's rows keep their order in a GGUF file.
+      for (const [name, place] of [
+        ["model.embed_tokens.weight", "token_embd.weight"],
+        ["model.layers.0.self_attn.q_proj.weight", "blk.0.attn_q.weight"],
+        ["model.layers.1.mlp.down_proj.weight", "blk.1.ffn_down.weight"],
+      ] as const) {
+        const values = await exact.read(name);
+        const columns = exact.tensors.get(name)?.shape[1] ?? 0;
+        const own = tensors.get(place)?.type === "Q4_0" ? "Q4_0" : "Q8_0";
+        const wanted = decodeBlocks(own, encodeBlocks(own, values, columns), new Float32Array(values.length));
+        expect(bits(await again.read(name)), name).toEqual(bits(wanted));
+        found.add(own);
+      }
+      expect(found).toContain(type);
+    },
+  );
 
   test.each(writtenTypes)("%s: each tensor has the type that its rows allow, and the file says which", async (type) => {
     const parts = await openSmall({ ...smallFamilies["Qwen 3"], hidden_size: 32, intermediate_size: 48 });

@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import type { BatchOptions, BatchRequest, Generation } from "../../../src/generation/batch.ts";
-import { examine, isExactMatch } from "../../../src/generation/examine.ts";
+import { examine } from "../../../src/generation/examine.ts";
 import { countTokens, createPrompt } from "../../../src/generation/prompt.ts";
+import { isRight } from "../../../src/run/grading/grade.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
@@ -29,7 +30,7 @@ test.each([
   ["Red. It is.", "Red.", false],
   ["", "Red.", false],
 ])("%j against %j: %s", (text, expected, right) => {
-  expect(isExactMatch(text, expected)).toBe(right);
+  expect(isRight({ kind: "exact" }, text, { expected })).toBe(right);
 });
 
 describe("an exam", () => {
@@ -88,6 +89,70 @@ describe("an exam", () => {
     });
     expect(progress).toEqual([0, 1]);
     await expect(examine(modelOf(["Red."]), questions, { signal: AbortSignal.abort() })).rejects.toThrow();
+  });
+
+  test("the exam's grader judges, unless a question has its own, with more room where an answer may say more", async () => {
+    const [first, second, third] = questions.map((question) => ({ ...question, expected: "red", expectedTokens: 1 }));
+    if (!first || !second || !third) throw new Error("There are three questions.");
+    const requests: BatchRequest[] = [];
+    const given = [first, { ...second, grader: { kind: "exact" as const } }, third];
+    const answers = await examine(modelOf(["It is red.", "It is red."], requests), given, {
+      grader: { kind: "contains" },
+    });
+    expect(answers.map(({ correct }) => correct)).toEqual([true, false, false]);
+    expect(requests.map(({ maxTokens }) => maxTokens)).toEqual([256, 32, 256]);
+  });
+
+  test("a seed gives each question a seed of its own, and the same ones again", async () => {
+    const seedsOf = async (seed: number) => {
+      const requests: BatchRequest[] = [];
+      const sampling = { temperature: 0.8, topK: null, topP: 0.9 };
+      await examine(modelOf(["Red.", "Two"], requests), questions, { sampling, seed });
+      expect(requests.map((request) => request.sampling)).toEqual([sampling, sampling, sampling]);
+      return requests.map((request) => request.seed);
+    };
+    const once = await seedsOf(1);
+    expect(new Set(once).size).toBe(3);
+    expect(await seedsOf(1)).toEqual(once);
+    expect(await seedsOf(2)).not.toEqual(once);
+  });
+
+  test("of choices the most likely one is the answer, by its whole text or by its characters", async () => {
+    const [first, second] = questions;
+    if (!first || !second) throw new Error("There are questions.");
+    const choices = ["No", "Certainly"];
+    const asChoice = (per: "total" | "character") => ({
+      ...second,
+      expected: "Certainly",
+      choices,
+      choiceTokens: choices.map((choice) => Int32Array.from(encode(choice))),
+      grader: { kind: "choice" as const, per },
+    });
+    const requests: BatchRequest[] = [];
+    const scored: number[][] = [];
+    const parts = {
+      ...modelOf(["Red."], requests),
+      score: async (given: readonly { readonly prompt: Int32Array; readonly answer: Int32Array }[]) => {
+        scored.push(given.map(({ prompt, answer }) => prompt.length + answer.length));
+        return [-4, -9];
+      },
+    };
+    const progress: number[] = [];
+    const answers = await examine(parts, [asChoice("total"), first, asChoice("character")], {
+      onProgress: (done) => progress.push(done),
+    });
+    expect(answers).toEqual([
+      { text: "No", finish: "stop", correct: false },
+      { text: "Red.", finish: "stop", correct: true },
+      { text: "Certainly", finish: "stop", correct: true },
+    ]);
+    expect(requests).toHaveLength(1);
+    expect(scored[0]).toEqual(choices.map((choice) => second.prompt.ids.length + encode(choice).length));
+    expect(progress).toEqual([0, 1, 2, 3]);
+
+    const tooLong = { ...parts, score: async () => [Number.NEGATIVE_INFINITY, -1] };
+    expect(await examine(tooLong, [asChoice("total")])).toEqual([{ text: "", finish: "context", correct: false }]);
+    await expect(examine(modelOf([]), [asChoice("total")])).rejects.toThrow('give it "choices"');
   });
 
   test("what goes wrong otherwise ends it", async () => {

@@ -82,6 +82,7 @@ const stage = {
   mixture: "sampling",
   schedule: "linear",
   warmupRatio: 0.1,
+  replay: 0,
 };
 
 describe("a record of version 1", () => {
@@ -96,6 +97,7 @@ describe("a record of version 1", () => {
         ...recipe,
         watchEvery: null,
         bestBy: null,
+        forgetting: null,
         // Runs from before these fields multiplied in float32, in one graph.
         weights: "float32",
         compute: "float32",

@@ -6,23 +6,51 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { dataSpecOf } from "../../../src/run/dataSpec.ts";
-import { budgetPart, defaultRecipe, RecipeSchema, recipeSettings, seedsOf } from "../../../src/run/recipe.ts";
+import { withGeneral } from "../../../src/run/forgetting.ts";
+import {
+  budgetPart,
+  defaultRecipe,
+  type Recipe,
+  RecipeSchema,
+  recipeSettings,
+  seedsOf,
+  settingsFor,
+} from "../../../src/run/recipe.ts";
 import type { Setting } from "../../../src/run/setting.ts";
-import { lambdasOf, lastStage, textFirst, together, withLambdas } from "../../../src/run/stage.ts";
+import {
+  inLastStage,
+  inStage,
+  lambdasOf,
+  lastStage,
+  textFirst,
+  withLambdas,
+  withLoss,
+  withObjective,
+  withObjectives,
+} from "../../../src/run/stage.ts";
 import { recipeWith } from "../../support/recipe.ts";
 
 const methods = ["lora", "full"] as const;
-const settings = recipeSettings.map((setting) => [setting.field, setting] as const);
+/** Two sources that are trained on, and one of general text. */
+const withSources = (recipe: Recipe) => withGeneral(withLambdas(recipe, [1, 0.5, 1], [2]), [2]);
 
-/** A recipe in which every setting applies: LoRA, a custom template, and text in a stage before the chats. */
-const whole = withLambdas(
-  recipeWith(defaultRecipe("lora"), {
+/**
+ * A recipe in which settings of every kind apply: LoRA, a custom template, preferences after a stage of text, general text and
+ * an exam.
+ */
+const whole = inStage(
+  recipeWith(withSources(withObjectives(defaultRecipe("lora"), ["text", "preference"])), {
     template: { kind: "custom", source: "{{ messages }}" },
-    stages: "text-first",
-    textLearningRate: 1e-4,
+    allowedRise: 0.2,
+    exam: 20,
+    examEvery: 2,
   }),
-  [1, 0.5],
+  0,
+  { learningRate: 1e-4, replay: 0.1 },
 );
+const applying = (recipe: Recipe) =>
+  settingsFor(recipe.stages.length).filter(({ applies }) => applies?.(recipe) ?? true);
+const settings = applying(whole).map((setting) => [setting.field, setting] as const);
 
 /** A value that differs from the setting's. */
 function another({ control, value }: Setting): unknown {
@@ -38,6 +66,8 @@ function another({ control, value }: Setting): unknown {
       return control.choices.slice(1);
     case "choice":
       return control.choices.find((choice) => choice.value !== now)?.value;
+    case "list":
+      return "text,chat";
   }
 }
 
@@ -62,9 +92,9 @@ test("the two methods differ in the learning rate only", () => {
 });
 
 test("all values, set in the order of the form, turn the defaults into the recipe", () => {
-  const start = withLambdas(defaultRecipe("lora"), [1, 0.5]);
+  const start = withSources(defaultRecipe("lora"));
   expect(start).not.toEqual(whole);
-  expect(recipeSettings.reduce((recipe, setting) => setting.with(recipe, setting.value(whole)), start)).toEqual(whole);
+  expect(applying(whole).reduce((recipe, setting) => setting.with(recipe, setting.value(whole)), start)).toEqual(whole);
 });
 
 test.each(settings)("%s: a new value can be set, and a value of another type is refused", (_, setting) => {
@@ -77,33 +107,55 @@ test.each(settings)("%s: a new value can be set, and a value of another type is 
 
 test.each(settings)("%s: a change prepares rows and measures the budget again exactly where declared", (_, setting) => {
   const changed = setting.with(whole, another(setting));
-  const sources = ["a", "b"].map((hash) => ({ hash, mapping: null, excluded: [] }));
+  const sources = ["a", "b", "c"].map((hash) => ({ hash, mapping: null, excluded: [] }));
   const differs = (of: (recipe: typeof whole) => unknown) =>
     JSON.stringify(of(changed)) !== JSON.stringify(of(whole)) ? [true] : [];
   expect({
     rows: differs((recipe) => dataSpecOf("m", sources, recipe)),
     budget: differs(budgetPart),
   }).toEqual({
-    rows: setting.affects.includes("rows") ? [true] : [],
+    // The data report has the mixture of the last stage only.
+    rows: setting.affects.includes("rows") && setting.field !== "stage1.mixture" ? [true] : [],
     budget: setting.affects.includes("budget") ? [true] : [],
   });
 });
 
 test.each([
-  ["lora", ["rank", "alpha", "weights", "targets"], "full"],
-  ["text-first", ["textEpochs", "textLearningRate", "bestBy"], "together"],
-  ["a custom template", ["customTemplate"], "another"],
-] as const)("with %s there are %j, with %s there are not", (_, fields, without) => {
-  const other =
-    without === "full"
-      ? recipeWith(whole, { method: "full" })
-      : without === "together"
-        ? together(whole)
-        : recipeWith(whole, { template: { kind: "model" } });
-  const applying = (recipe: typeof whole) =>
-    recipeSettings.filter(({ applies }) => applies?.(recipe) ?? true).map(({ field }) => field);
-  expect(applying(whole)).toEqual(recipeSettings.map(({ field }) => field));
-  expect(applying(other)).toEqual(applying(whole).filter((field) => !fields.some((gone) => gone === field)));
+  ["lora", ["rank", "alpha", "weights", "targets"], recipeWith(whole, { method: "full" })],
+  ["a custom template", ["customTemplate"], recipeWith(whole, { template: { kind: "model" } })],
+  [
+    "preferences",
+    ["stage2.loss", "stage2.beta", "stage2.labelSmoothing"],
+    inLastStage(whole, withObjective(lastStage(whole), "chat")),
+  ],
+  ["general text", ["allowedRise", "stage1.replay", "stage2.replay"], withGeneral(whole, [])],
+  ["an exam", ["examEvery"], recipeWith(whole, { exam: 0 })],
+  ["DPO", ["stage2.labelSmoothing"], inLastStage(whole, withLoss(lastStage(whole), "ipo"))],
+])("with %s there are %j, without it there are not", (_, fields, without) => {
+  const names = applying(whole).map(({ field }) => field);
+  expect(fields.filter((field) => !names.includes(field))).toEqual([]);
+  expect(applying(without).map(({ field }) => field)).toEqual(names.filter((field) => !fields.includes(field)));
+});
+
+test("the only stage has the plain names; each of several has names with its number", () => {
+  const ofStages = ["learningRate", "epochs", "steps", "mixture", "schedule", "warmupRatio"];
+  const names = (recipe: typeof whole) =>
+    applying(recipe)
+      .map(({ field }) => field)
+      .filter((field) => ofStages.some((name) => field.endsWith(name)))
+      .toSorted();
+  expect(names(defaultRecipe("lora"))).toEqual(ofStages.toSorted());
+  expect(names(whole)).toEqual(ofStages.flatMap((name) => [`stage1.${name}`, `stage2.${name}`]).toSorted());
+});
+
+test("the best is by a held-out set exactly where there are several", () => {
+  const there = (recipe: typeof whole) => recipeSettings.find(({ field }) => field === "bestBy")?.applies?.(recipe);
+  const together = (recipe: Recipe) => withObjectives(recipe, ["mixed"]);
+  const neither = together(withGeneral(whole, []));
+  expect([there(whole), there(together(whole)), there(withGeneral(whole, [])), there(neither)]).toEqual([
+    ...[true, true, true],
+    false,
+  ]);
 });
 
 describe("stages", () => {
@@ -115,17 +167,34 @@ describe("stages", () => {
       { ...last, objective: "text", epochs: 1, steps: null },
       { ...last, objective: "chat" },
     ]);
-    expect(together(textFirst(one))).toEqual(one);
+    expect(recipeWith(textFirst(one), { stages: "together" })).toEqual(one);
     expect(textFirst(textFirst(one))).toEqual(textFirst(one));
   });
 
-  test("the text's rate follows the chats' until it has its own, even one equal to the default", () => {
-    const rates = (change: object) =>
-      recipeWith(defaultRecipe("lora"), { stages: "text-first", ...change }).stages.map((stage) => stage.learningRate);
-    expect(rates({})).toEqual([2e-4, 2e-4]);
-    expect(rates({ learningRate: 1e-3 })).toEqual([1e-3, 1e-3]);
-    expect(rates({ learningRate: 1e-3, textLearningRate: 2e-4 })).toEqual([2e-4, 1e-3]);
-    expect(rates({ learningRate: 1e-3, textLearningRate: null })).toEqual([1e-3, 1e-3]);
+  test("a stage of preferences begins with a twentieth of the rate, and each loss with its own settings", () => {
+    const dpo = withObjective(lastStage(one), "preference");
+    expect([dpo.learningRate, dpo.preference]).toEqual([
+      5e-5,
+      { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 },
+    ]);
+    const simpo = withLoss(dpo, "simpo");
+    expect([simpo.learningRate, simpo.preference]).toEqual([
+      4e-4,
+      { loss: "simpo", beta: 2.5, labelSmoothing: 0, gamma: 1.4, chosenWeight: 1, rejectedWeight: 1 },
+    ]);
+    expect(withObjective(withLoss(simpo, "kto"), "mixed")).toEqual(lastStage(one));
+  });
+
+  test("new stages have the settings of the last one; new text before others makes one pass", () => {
+    const last = lastStage(one);
+    const staged = withObjectives(one, ["text", "chat", "preference"]);
+    expect(staged.stages).toEqual([
+      { ...last, objective: "text", epochs: 1, steps: null },
+      { ...last, objective: "chat" },
+      withObjective(last, "preference"),
+    ]);
+    expect(withObjectives(staged, ["text", "chat", "preference"])).toEqual(staged);
+    expect(withObjectives(staged, ["mixed"]).stages).toHaveLength(1);
   });
 
   test("λ of sources: as given, else 1; a missing source is refused", () => {
@@ -136,7 +205,7 @@ describe("stages", () => {
   });
 
   test("each has a seed of its own; the last one's is that of a run in one stage", () => {
-    expect(seedsOf(one)).toEqual({ split: 42, adapter: 44, stages: [43] });
-    expect(seedsOf(textFirst(one))).toEqual({ split: 42, adapter: 44, stages: [45, 43] });
+    expect(seedsOf(one)).toEqual({ split: 42, adapter: 44, forgetting: 1051, stages: [43] });
+    expect(seedsOf(textFirst(one))).toEqual({ split: 42, adapter: 44, forgetting: 1051, stages: [45, 43] });
   });
 });

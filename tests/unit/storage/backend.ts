@@ -144,6 +144,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       truncation: "left",
       packing: true,
       systemPrompt: null,
+      forgetting: null,
       stages: [
         {
           objective: "text",
@@ -155,10 +156,11 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: 40,
           schedule: "linear",
           warmupRatio: 0.1,
+          replay: 0,
         },
         {
           objective: "chat",
-          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0 },
+          preference: { loss: "dpo", beta: 0.1, labelSmoothing: 0, gamma: 0, chosenWeight: 1, rejectedWeight: 1 },
           sources: null,
           mixture: "sampling",
           learningRate: 2e-4,
@@ -166,6 +168,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
           steps: null,
           schedule: "cosine",
           warmupRatio: 0.03,
+          replay: 0,
         },
       ],
       batchSize: 4,

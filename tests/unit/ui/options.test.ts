@@ -1,6 +1,8 @@
 /** Declared options: defaults read back as themselves, bounds hold, doubts speak only outside the usual. */
 
 import { expect, test } from "vitest";
+import { usualPreference } from "../../../src/batching/preference.ts";
+import { noForgetting } from "../../../src/run/forgetting.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { starterTemplate } from "../../../src/run/rowFields.ts";
 import { lastStage } from "../../../src/run/stage.ts";
@@ -26,11 +28,12 @@ test.each(methods)("every default of %s, as shown, reads back to the same recipe
 
 test("every field of a recipe and its stages has an option, and no field has two", () => {
   const recipe = defaultRecipe("lora");
-  const { lora, method: _method, compute: _compute, ...rest } = recipe;
+  const { lora, method: _method, compute: _compute, forgetting, ...rest } = recipe;
+  const { sources: _general, ...measured } = forgetting ?? noForgetting;
   const { objective: _objective, preference: _preference, sources: _sources, ...stage } = lastStage(recipe);
-  const kept = [rest, lora, stage].flatMap((part) => Object.keys(part));
+  const kept = [rest, lora, stage, measured].flatMap((part) => Object.keys(part));
   // In an address `compute` is the provider, so the recipe's field has another name there.
-  const views = ["products", "customTemplate", "textEpochs", "textLearningRate"];
+  const views = ["products", "customTemplate", ...Object.keys(usualPreference.dpo)];
   expect(recipeOptions.map(({ field }) => field).toSorted()).toEqual([...kept, ...views].toSorted());
 });
 
@@ -134,6 +137,7 @@ test("what a page of version 1 kept or linked to is the same two stages", () => 
   const { recipe, refusals } = readRecipe({ method: "full", entries }, undefined);
   const stage = {
     preference: null,
+    replay: 0,
     sources: null,
     mixture: "sampling",
     schedule: "linear",

@@ -14,6 +14,7 @@ const report: DataReport = {
   tokens: 0,
   supervisedTokens: 0,
   truncation: { rows: 0, remaining: 0, lost: 0 },
+  answers: null,
   lengths: { edges: [], counts: [], longest: 0, median: 0 },
   sources: [],
   findings: (["warning", "hint"] as const).map((severity) => ({

@@ -4,9 +4,17 @@ import { describe, expect, test } from "vitest";
 import type { DataReport } from "../../../src/quality/report.ts";
 import type { ColumnRole, FormatName } from "../../../src/records/formats/mapping.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { withObjectives } from "../../../src/run/stage.ts";
 import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
-import { recipeOptions } from "../../../src/ui/train/options.ts";
-import { boundariesOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
+import { optionsFor } from "../../../src/ui/train/options.ts";
+import {
+  boundariesOf,
+  kindsOf,
+  missingKind,
+  stageAt,
+  stepsOfStages,
+  unusedKinds,
+} from "../../../src/ui/train/stages.ts";
 import { stagesWords } from "../../../src/ui/words/stages.ts";
 import { recipeWith } from "../../support/recipe.ts";
 
@@ -121,10 +129,18 @@ test("repeats are counted by the stage's own passes", () => {
 });
 
 test.each([
-  ["textEpochs", "9", /overfits/],
-  ["textLearningRate", "1e-3", /forget/],
+  ["stage1.epochs", "9", /overfits/],
+  ["stage1.learningRate", "1e-3", /forget/],
+  ["stage2.epochs", "9", /overfit: watch/],
 ])("%s at %s is doubted", (field, text, reason) => {
-  const option = recipeOptions.find((candidate) => candidate.field === field);
+  const option = optionsFor([], 2).find((candidate) => candidate.field === field);
   const reading = option?.read(recipe, text);
   expect(reading && "settings" in reading ? option?.doubt(reading.settings) : null).toMatch(reason);
+});
+
+test("a kind of data that no stage trains on is named", () => {
+  const all = { text: true, chat: true, preference: true };
+  expect(unusedKinds(defaultRecipe("lora"), all)).toEqual(["preference"]);
+  expect(unusedKinds(recipe, { ...all, preference: false })).toEqual([]);
+  expect(unusedKinds(withObjectives(recipe, ["preference"]), all)).toEqual(["text", "chat"]);
 });

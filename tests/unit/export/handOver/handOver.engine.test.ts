@@ -289,6 +289,7 @@ test("a run's newest checkpoint comes with it, and its start adapter is the one 
   const own = unzipSync(new Uint8Array(await (await engine.exportAdapter(run.id, null)).archive.arrayBuffer()));
   expect(files["adapter/adapter_model.safetensors"]).toEqual(own["adapter_model.safetensors"]);
   expect(files["start/adapter_model.safetensors"]).not.toEqual(own["adapter_model.safetensors"]);
+  expect(files["hone.json"]).toEqual(own["hone.json"]);
   const before = unzipSync(
     new Uint8Array(
       await (
@@ -297,6 +298,7 @@ test("a run's newest checkpoint comes with it, and its start adapter is the one 
     ),
   );
   expect(before["start/adapter_model.safetensors"]).toEqual(files["start/adapter_model.safetensors"]);
+  expect(before).not.toHaveProperty("hone.json");
   expect(new TextDecoder().decode(files["README.md"])).toMatch(
     /The run has ended: `adapter` has its weights of step 5[\s\S]*--stage 1 --start adapter/,
   );

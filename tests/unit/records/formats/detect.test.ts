@@ -169,10 +169,10 @@ describe("the reason", () => {
     expect(alternatives).toEqual([{ format: "columns", columns: { instruction: "prompt", response: "chosen" } }]);
   });
 
-  test("warns that rated completions include bad ones", () => {
+  test("names the column that rates the answers", () => {
     const { mapping, reason } = detectFormat([{ prompt: "a", completion: "b", label: false }]);
-    expect(mapping.format).toBe("trl");
-    expect(reason).toMatch(/"label" is not used: completions that it marks as bad would be trained on too/);
+    expect(mapping).toEqual({ format: "trl", columns: { prompt: "prompt", response: "completion", label: "label" } });
+    expect(reason).toMatch(/"label" says whether the answer is wanted: for KTO\.$/);
   });
 
   test("only the first part of the sample is inspected", () => {
