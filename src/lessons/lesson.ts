@@ -36,7 +36,7 @@ export interface Arm {
   /** null: the base model. Arms with equal training share a run. */
   readonly training: Training | null;
   /** The template of the questions, where it is not that of training. */
-  readonly asked?: TemplateChoice;
+  readonly template?: TemplateChoice;
 }
 
 /** What the learner says before the arms run. */

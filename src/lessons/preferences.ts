@@ -1,35 +1,31 @@
 import { usualPreference } from "../batching/preference.ts";
-import type { Recipe } from "../run/recipe.ts";
-import { inEveryStage } from "../run/stage.ts";
-import type { Arm, Lesson } from "./lesson.ts";
-import { answerWords, ends, textLoss } from "./measures.ts";
-import { brief, stageOn, trainingOn } from "./recipes.ts";
+import type { Lesson, Training } from "./lesson.ts";
+import { answerWords, ends, right, textLoss } from "./measures.ts";
+import { brief, stageOn } from "./recipes.ts";
 
 const long = "Long answers";
-const dpo = "Then DPO, β 0.1";
-const close = "Then DPO, β 2";
+const dpo = "Then DPO";
 
-const afterwards =
-  (beta: number) =>
-  (usual: Recipe): Recipe => {
+/** Pairs of every task, then long answers, and with `steps` also DPO. */
+const training = (steps: number): Training => ({
+  data: ["pairs.jsonl", "long-pairs.jsonl", ...(steps > 0 ? ["preferences.jsonl"] : [])],
+  recipe: (usual) => {
     const recipe = brief(usual);
+    const preference = stageOn(recipe, 2, {
+      objective: "preference",
+      preference: usualPreference.dpo,
+      learningRate: 3e-4,
+      steps,
+    });
     return {
       ...recipe,
       stages: [
-        stageOn(recipe, 0, { objective: "chat", steps: 60 }),
-        stageOn(recipe, 1, {
-          objective: "preference",
-          preference: { ...usualPreference.dpo, beta },
-          learningRate: 1e-4,
-          steps: 24,
-        }),
+        stageOn(recipe, 0, { objective: "chat", steps: 50 }),
+        stageOn(recipe, 1, { objective: "chat", steps: 30 }),
+        ...(steps > 0 ? [preference] : []),
       ],
     };
-  };
-
-const preferenceArm = (name: string, beta: number): Arm => ({
-  name,
-  training: { data: ["long-pairs.jsonl", "preferences.jsonl"], recipe: afterwards(beta) },
+  },
 });
 
 export const preferences: Lesson = {
@@ -43,19 +39,18 @@ export const preferences: Lesson = {
   formula: "loss = −log σ( β · [ log π(chosen)/π₀(chosen) − log π(rejected)/π₀(rejected) ] )",
   predict: {
     kind: "number",
-    question: "Trained on long answers the model writes about fifteen words. How many after DPO with β 0.1?",
+    question: "Trained on long answers the model writes about fifteen words. How many after DPO?",
     range: [0, 25],
     unit: "words",
     measured: (of) => of(dpo, answerWords),
   },
   arms: [
-    { name: long, training: trainingOn("long-pairs.jsonl", (recipe) => inEveryStage(recipe, { steps: 60 })) },
-    preferenceArm(dpo, 0.1),
-    preferenceArm(close, 2),
+    { name: long, training: training(0) },
+    { name: dpo, training: training(25) },
   ],
-  measures: [answerWords, ends, textLoss],
+  measures: [answerWords, right, ends, textLoss],
   exam: ["exam.jsonl"],
-  shows: (of) => of(dpo, answerWords) < 0.8 * of(long, answerWords) && of(dpo, answerWords) < of(close, answerWords),
+  shows: (of) => of(dpo, answerWords) < 0.8 * of(long, answerWords),
   why: [
     "Every pair has the same difference, its length, so length is what the gradient finds first.",
     "The same happens unasked: people often choose the longer answer, and models trained on their votes grow talkative. Hone warns of such pairs.",

@@ -28,7 +28,7 @@ export interface ArmFigures {
 export interface RunLessonOptions {
   readonly seeds: readonly number[];
   /** Results of an earlier call, which are not measured again. */
-  readonly kept?: readonly ArmFigures[];
+  readonly earlier?: readonly ArmFigures[];
   /** Called with each new result. */
   readonly onFigures?: (figures: ArmFigures) => void;
   /** Called before an arm starts, with the number of results that are there and of all. */
@@ -49,11 +49,11 @@ const trainingKey = ({ training }: Arm, usual: Recipe) =>
 export async function runLesson(
   lesson: Lesson,
   parts: LessonParts,
-  { seeds, kept = [], onFigures = () => {}, onArm = () => {}, signal }: RunLessonOptions,
+  { seeds, earlier = [], onFigures = () => {}, onArm = () => {}, signal }: RunLessonOptions,
 ): Promise<readonly ArmFigures[]> {
   const { engine } = parts;
   const exam = await parts.openExam(lesson.exam);
-  const results = [...kept];
+  const results = [...earlier];
   const total = lesson.arms.reduce((sum, { training }) => sum + (training === null ? 1 : seeds.length), 0);
   const known = (arm: string, seed: number) => results.some((result) => result.arm === arm && result.seed === seed);
   for (const seed of seeds) {
@@ -112,7 +112,7 @@ async function observe(
       modelHash,
       runId: run?.id ?? null,
       checkpoint: null,
-      template: arm.asked ?? recipe.template,
+      template: arm.template ?? recipe.template,
       systemPrompt: recipe.systemPrompt,
       questions: exam.questions,
       texts: exam.texts,

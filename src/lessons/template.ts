@@ -35,16 +35,16 @@ export const template: Lesson = {
     {
       name: noNewline,
       training: trainingOn("pairs.jsonl"),
-      asked: custom(`${turns}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}`),
+      template: custom(`${turns}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}`),
     },
     {
       name: twice,
       training: trainingOn("pairs.jsonl"),
-      asked: custom(
+      template: custom(
         `{{ '<|user|>' }}${turns}{{ '\\n' }}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}`,
       ),
     },
-    { name: other, training: trainingOn("pairs.jsonl"), asked: { kind: "built-in", name: "chatml" } },
+    { name: other, training: trainingOn("pairs.jsonl"), template: { kind: "built-in", name: "chatml" } },
   ],
   measures: [right, ends],
   exam: ["exam.jsonl"],
