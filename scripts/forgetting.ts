@@ -7,8 +7,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createDatasetService } from "../src/datasets/datasets.ts";
-import { createEngine } from "../src/engine/engine.ts";
 import type { Exam } from "../src/protocol/datasets.ts";
 import type { EngineApi } from "../src/protocol/engine.ts";
 import { noForgetting } from "../src/run/forgetting.ts";
@@ -16,13 +14,10 @@ import { generalOf } from "../src/run/heldOut.ts";
 import type { EvaluationMetrics } from "../src/run/metrics.ts";
 import { defaultRecipe, type Recipe } from "../src/run/recipe.ts";
 import type { RunRecord } from "../src/run/record.ts";
-import { type WeightedSource, wholeSource } from "../src/run/source.ts";
 import { inEveryStage, lastStage, withLambdas } from "../src/run/stage.ts";
-import { processorEntries } from "../src/runtime/nativeEntries.ts";
-import { openStorage } from "../src/storage/storage.ts";
 import { demoData, demoExam, seedlingRecipe } from "../src/store/seedling.ts";
 import { count, runCommand, writeJson } from "./harness/arguments.ts";
-import { modelFiles } from "./seedling/laboratory.ts";
+import { openSeedling, spreadOf } from "./seedling/laboratory.ts";
 import { projectRoot } from "./setup.mjs";
 
 const samples = join(projectRoot, "public", "samples");
@@ -106,26 +101,12 @@ const columns: readonly (readonly [figure: keyof Figures, title: string, digits:
   ["exam", "exam, %", 1],
 ];
 
-function meanOf(all: readonly Figures[], figure: keyof Figures) {
-  const values = all.map((figures) => figures[figure]);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, spread: (Math.max(...values) - Math.min(...values)) / 2 };
-}
-
 async function main() {
   const { values } = parseArgs({
     options: { seeds: { type: "string" }, only: { type: "string" }, json: { type: "string" } },
   });
   const seeds = count("seeds", values.seeds) ?? 3;
-  const data = createDatasetService(await openStorage(), () => undefined).during("");
-  const engine = await createEngine(
-    await processorEntries(),
-    () => undefined,
-    async () => data,
-  );
-  const { reason } = await engine.start("wasm");
-  const folder = join(projectRoot, "public", "models", "seedling");
-  const model = await engine.openModel({ kind: "files", files: modelFiles(folder), name: "Seedling" });
+  const { engine, data, model, reason, open } = await openSeedling();
   const sample = (name: string) => new File([readFileSync(join(samples, name))], name);
   const own = await engine.writeTexts({ modelHash: model.hash, ...ownTexts });
   const files = [
@@ -133,12 +114,7 @@ async function main() {
     sample("small-world-text.jsonl"),
     new File([own.map((text) => `${JSON.stringify({ text })}\n`).join("")], "own-text.jsonl"),
   ];
-  const opened: WeightedSource[] = [];
-  for (const file of files) {
-    const { sources, failures } = await data.open([file]);
-    if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
-    opened.push(wholeSource(sources[0].hash));
-  }
+  const opened = await Promise.all(files.map(open));
   const exam = await data.exam(demoExam.map(sample));
   console.log(`${reason} ${seeds} seeds. The model wrote ${own.length} texts, the first: ${own[0]?.slice(0, 200)}\n`);
   console.log(`| trial | ${columns.map(([, title]) => title).join(" | ")} |`);
@@ -156,12 +132,14 @@ async function main() {
       found.push(await figuresOf(engine, run, exam));
     }
     const shown = columns.map(([figure, , digits]) => {
-      const { mean, spread } = meanOf(found, figure);
+      const { mean, spread } = spreadOf(found.map((figures) => figures[figure]));
       return `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
     });
     console.log(`| ${trial.name} | ${shown.join(" | ")} |`);
     for (const each of reasons) console.log(`  ${each}`);
-    const figures = Object.fromEntries(columns.map(([figure]) => [figure, meanOf(found, figure)]));
+    const figures = Object.fromEntries(
+      columns.map(([figure]) => [figure, spreadOf(found.map((figures) => figures[figure]))]),
+    );
     rows.push({ ...trial, seeds, runs: found, reasons, ...figures });
   }
   writeJson(values.json, rows);

@@ -14,6 +14,7 @@ import { createProgress } from "./harness/progress.ts";
 import { serveBuilt } from "./harness/serve.ts";
 import {
   enterStep,
+  measureRows,
   openStudio,
   promptBoth,
   type ScreenName,
@@ -123,6 +124,7 @@ runCommand(async () => {
       await page.setViewportSize(sizes[0]);
       await promptBoth(page, "What is the capital of France?");
       if (files.some((file) => file.endsWith("-compare") && wanted(file))) await takeExam(page, null);
+      if (files.some((file) => file.endsWith("-compare") && wanted(file))) await measureRows(page);
       await take(afterwards);
     }
   } finally {

@@ -9,17 +9,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { PreferenceLoss } from "../src/batching/preference.ts";
 import { usualPreference } from "../src/batching/preference.ts";
-import { createDatasetService } from "../src/datasets/datasets.ts";
-import { createEngine } from "../src/engine/engine.ts";
 import { defaultRecipe, type Recipe } from "../src/run/recipe.ts";
 import type { WholeExamResult } from "../src/run/results.ts";
-import { wholeSource } from "../src/run/source.ts";
 import { lastStage, type Stage } from "../src/run/stage.ts";
-import { processorEntries } from "../src/runtime/nativeEntries.ts";
-import { openStorage } from "../src/storage/storage.ts";
 import { demoData, demoExam, seedlingRecipe } from "../src/store/seedling.ts";
 import { count, runCommand, writeJson } from "./harness/arguments.ts";
-import { modelFiles } from "./seedling/laboratory.ts";
+import { openSeedling, spreadOf } from "./seedling/laboratory.ts";
 import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
@@ -103,13 +98,6 @@ function figuresOf({ questions, textLoss, correct }: Pick<WholeExamResult, "ques
 
 type Figures = ReturnType<typeof figuresOf> & { readonly margin: number; readonly accuracy: number };
 
-/** Mean, and half the distance between the largest and the smallest. */
-function meanOf(all: readonly Figures[], figure: keyof Figures) {
-  const values = all.map((figures) => figures[figure]);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, spread: (Math.max(...values) - Math.min(...values)) / 2 };
-}
-
 const columns: readonly (readonly [figure: keyof Figures, title: string, digits: number])[] = [
   ["exam", "exam, %", 1],
   ["words", "words an answer", 2],
@@ -124,18 +112,7 @@ async function main() {
     options: { seeds: { type: "string" }, only: { type: "string" }, json: { type: "string" } },
   });
   const seeds = count("seeds", values.seeds) ?? 3;
-  const data = createDatasetService(await openStorage(), () => undefined).during("");
-  const engine = await createEngine(
-    await processorEntries(),
-    () => undefined,
-    async () => data,
-  );
-  const { reason } = await engine.start("wasm");
-  const model = await engine.openModel({
-    kind: "files",
-    files: modelFiles(join(projectRoot, "public/models/seedling")),
-    name: "Seedling",
-  });
+  const { engine, data, model, reason, open } = await openSeedling();
   const long = readRows<{ readonly prompt: string; readonly rejected: string }>(join(samples, preferenceFile)).map(
     ({ prompt, rejected }) => ({ instruction: prompt, output: rejected }),
   );
@@ -144,13 +121,7 @@ async function main() {
     new File([JSON.stringify(long)], "long.json"),
     new File([readFileSync(join(samples, preferenceFile))], preferenceFile),
   ];
-  const sources = await Promise.all(
-    files.map(async (file) => {
-      const { sources: opened, failures } = await data.open([file]);
-      if (!opened[0]) throw new Error(failures.map(({ message }) => message).join(" "));
-      return wholeSource(opened[0].hash);
-    }),
-  );
+  const sources = await Promise.all(files.map(open));
   const exam = await data.exam(demoExam.map((name) => new File([readFileSync(join(samples, name))], name)));
   console.log(`${reason} ${seeds} seeds.\n`);
   console.log(`| trial | ${columns.map(([, title]) => title).join(" | ")} |`);
@@ -179,9 +150,11 @@ async function main() {
         accuracy: last(steps.accuracy),
       });
     }
-    const figures = Object.fromEntries(columns.map(([figure]) => [figure, meanOf(found, figure)]));
+    const figures = Object.fromEntries(
+      columns.map(([figure]) => [figure, spreadOf(found.map((figures) => figures[figure]))]),
+    );
     const shown = columns.map(([figure, , digits]) => {
-      const { mean, spread } = meanOf(found, figure);
+      const { mean, spread } = spreadOf(found.map((figures) => figures[figure]));
       return Number.isNaN(mean) ? "—" : `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
     });
     console.log(`| ${trial.name} | ${shown.join(" | ")} |`);

@@ -20,8 +20,8 @@ declare const __PAGE_HEADERS__: Readonly<Record<string, string>>;
 /** Every file of the built page, with a revision where its name has no hash. Inserted by the build. */
 const files = self.__WB_MANIFEST as PrecacheEntry[];
 
-/** The runtime's binaries, the model and the samples. */
-const isLarge = ({ url }: PrecacheEntry) => /\.wasm$|^(?:models|samples)\//.test(url);
+/** The runtime's binaries, the reader of PDF, the model and the samples. */
+const isLarge = ({ url }: PrecacheEntry) => /\.wasm$|^assets\/pdf-|^(?:models|samples)\//.test(url);
 const { scope } = self.registration;
 const addressOf = (file: string) => new URL(file, scope).href;
 

@@ -77,6 +77,13 @@ export async function openStudio(
   if ((await status.getAttribute("data-status")) === "failed") throw new Error(await alertText(page));
 }
 
+/** Measures the losses of the rows of the run on the Compare screen. */
+export async function measureRows(page: Page): Promise<void> {
+  await enterStep(page, "Compare");
+  await page.getByRole("button", { name: "Measure the rows" }).click();
+  await page.getByRole("region", { name: "Training rows by loss" }).waitFor({ timeout: patience });
+}
+
 /** The text of the first alert, or a sentence that there is none. */
 export async function alertText(page: Page): Promise<string> {
   const alerts = page.getByRole("alert");

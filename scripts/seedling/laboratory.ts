@@ -8,10 +8,11 @@ import type { ExamQuestion as Question } from "../../src/generation/examine.ts";
 import type { EngineApi, EngineEvent, ModelSummary } from "../../src/protocol/engine.ts";
 import type { Recipe } from "../../src/run/recipe.ts";
 import type { RunRecord } from "../../src/run/record.ts";
-import { wholeSource } from "../../src/run/source.ts";
+import { type SourceChoice, wholeSource } from "../../src/run/source.ts";
 import { processorEntries } from "../../src/runtime/nativeEntries.ts";
 import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { openStorage } from "../../src/storage/storage.ts";
+import { projectRoot } from "../setup.mjs";
 import type { Pair } from "./pairs.ts";
 
 export interface Laboratory {
@@ -61,6 +62,37 @@ export async function openLaboratory(
       return record;
     },
   };
+}
+
+/** Engine, dataset service and Seedling, for measurements that choose their own sources. */
+export async function openSeedling() {
+  const data = createDatasetService(await openStorage(), () => undefined).during("");
+  const engine = await createEngine(
+    await processorEntries(),
+    () => undefined,
+    async () => data,
+  );
+  const { reason } = await engine.start("wasm");
+  const folder = join(projectRoot, "public", "models", "seedling");
+  const model = await engine.openModel({ kind: "files", files: modelFiles(folder), name: "Seedling" });
+  return {
+    engine,
+    data,
+    model,
+    reason,
+    /** Opens a file as a source. Throws with what is wrong with it. */
+    async open(file: File): Promise<SourceChoice> {
+      const { sources, failures } = await data.open([file]);
+      if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
+      return wholeSource(sources[0].hash);
+    },
+  };
+}
+
+/** Mean, and half the distance between the largest and the smallest. */
+export function spreadOf(values: readonly number[]) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, spread: (Math.max(...values) - Math.min(...values)) / 2 };
 }
 
 /** The exam questions of pairs. */

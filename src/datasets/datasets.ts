@@ -15,6 +15,7 @@ import type { Storage } from "../storage/storage.ts";
 import { TemplateError } from "../templates/template.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import { nextTask } from "../training/control.ts";
+import { openDocuments } from "./documents.ts";
 import { editCalls } from "./editCalls.ts";
 import { withEdits, withOptions, withVariants } from "./edits.ts";
 import { questionOf, readExam } from "./exam.ts";
@@ -159,6 +160,13 @@ export function createDatasetService(
         );
         return rows.summary;
       },
+
+      passages: (files, signal) =>
+        openDocuments(
+          files.map((file) => announced(bytesFromBlob(file.name, file), begin)),
+          (task, done, total) => progress(task)(done, total),
+          signal,
+        ),
 
       list: () => store.list(),
 

@@ -5,6 +5,7 @@ import type { SourceChoice } from "../run/source.ts";
 import type { EditStore } from "../storage/edits.ts";
 import { checkedEdits } from "./edits.ts";
 import type { RowStore } from "./rows.ts";
+import { rowTexts } from "./rowTexts.ts";
 import { type SourceRows, writeRows } from "./writeRows.ts";
 
 interface EditParts {
@@ -22,7 +23,7 @@ export function editCalls({
   sourceRows,
   begin,
   progress,
-}: EditParts): Pick<DataApi, "edits" | "editRows" | "writeRows"> {
+}: EditParts): Pick<DataApi, "edits" | "editRows" | "writeRows" | "rowTexts"> {
   return {
     edits: (hash) => edits.list(hash),
 
@@ -30,6 +31,12 @@ export function editCalls({
       const checked = await checkedEdits(await store.open(hash), await edits.list(hash), changes);
       await edits.write(hash, checked.edits, checked.undone);
       return edits.list(hash);
+    },
+
+    async rowTexts(source, signal) {
+      const rows = await sourceRows(source);
+      begin(rows.rows.summary.name);
+      return rowTexts(rows, signal);
     },
 
     async writeRows(source, form, signal) {

@@ -18,6 +18,7 @@ import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
 import { createHandOverCalls } from "./handOverCalls.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
+import { createMakeCalls } from "./make.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { drawExam } from "./midExam.ts";
 import { newRecord } from "./newRecord.ts";
@@ -38,7 +39,7 @@ import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
 
 /** Whose weights answer. */
-type AnswerSource = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
+type SubjectWeights = Pick<Subject, "modelHash" | "runId" | "checkpoint" | "beside">;
 
 interface Device {
   readonly runtime: Runtime;
@@ -69,7 +70,7 @@ export async function createEngine(
   const controls = new Set<ControlSwitch>();
   /** Calls that answer run one at a time, because they share the tuned weights. */
   const answering = new Mutex();
-  let subjectInTurn: AnswerSource | null = null;
+  let subjectInTurn: SubjectWeights | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
   const plan = createPlanning(texts);
@@ -145,7 +146,7 @@ export async function createEngine(
 
   /** Does `work` with the subject's weights, after the calls before it; adds the checkpoint's step and the seconds. */
   function inTurn<T>(
-    subject: AnswerSource,
+    subject: SubjectWeights,
     signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {
@@ -216,6 +217,19 @@ export async function createEngine(
         // A run that trains evaluates too, and gives its sessions back at its own end.
         if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
       }
+    });
+
+  const answerOf: EngineApi["answer"] = (request, signal) =>
+    inTurn(request, signal, async (respondent) => {
+      const { temperature, topK, topP, maxTokens, seed } = request.sampling;
+      const [prompt] = await texts.prompts(respondent.model, request, [request.messages], signal);
+      return answer(answererOf(respondent), prompt as Prompt, {
+        maxTokens,
+        seed,
+        sampling: { temperature, topK, topP },
+        onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
+        ...(signal && { signal }),
+      });
     });
 
   return {
@@ -344,18 +358,8 @@ export async function createEngine(
 
     ...runCalls,
 
-    answer: (request, signal) =>
-      inTurn(request, signal, async (respondent) => {
-        const { temperature, topK, topP, maxTokens, seed } = request.sampling;
-        const [prompt] = await texts.prompts(respondent.model, request, [request.messages], signal);
-        return answer(answererOf(respondent), prompt as Prompt, {
-          maxTokens,
-          seed,
-          sampling: { temperature, topK, topP },
-          onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
-          ...(signal && { signal }),
-        });
-      }),
+    answer: answerOf,
+    ...createMakeCalls({ answer: answerOf, emit }),
 
     async writeTexts(request, signal) {
       const onProgress = (done: number, total: number) =>

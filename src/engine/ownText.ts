@@ -48,7 +48,11 @@ export async function writeOwnTexts(
   signal?.throwIfAborted();
   return written.flatMap(({ ids }) => {
     const decoder = vocabulary.createStreamDecoder(first.id);
-    const text = `${ids.map((id) => decoder.push(id)).join("")}${decoder.end()}`.trim();
+    // A character that the limit cut off is left out.
+    const text = ids
+      .map((id) => decoder.push(id))
+      .join("")
+      .trim();
     return text === "" ? [] : [text];
   });
 }

@@ -6,6 +6,7 @@ import type { ExamQuestion } from "../generation/examine.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import type { DataReport } from "../quality/report.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
+import type { Passage } from "../records/documents/passages.ts";
 import type { Message, Role, RowProblem } from "../records/example.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
@@ -186,6 +187,13 @@ export interface OpenedFiles {
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
+/** The passages of documents, in order. */
+export interface OpenedDocuments {
+  readonly documents: readonly { readonly name: string; readonly passages: readonly Passage[] }[];
+  /** Documents that cannot be read, each with the reason. */
+  readonly failures: readonly { readonly name: string; readonly message: string }[];
+}
+
 export interface ExamItem extends ExamQuestion {
   /** The group of questions, such as "held-out tasks"; null where the row names none. */
   readonly group: string | null;
@@ -257,8 +265,12 @@ export interface DataApi {
   edits(hash: string): Promise<readonly RowEdit[]>;
   /** Changes rows of a dataset, all or none, and returns all its edits. Rejects for a text that is no JSON. */
   editRows(hash: string, changes: readonly RowChange[]): Promise<readonly RowEdit[]>;
+  /** A line of text for each row of a source, with its edits: question and answer, or the beginning of the text. */
+  rowTexts(source: SourceChoice, signal?: AbortSignal): Promise<readonly string[]>;
   /** The rows of a source as JSON Lines, with its edits, without its excluded rows. */
   writeRows(source: SourceChoice, form: RowForm, signal?: AbortSignal): Promise<WrittenRows>;
+  /** Cuts documents (text, Markdown, HTML, PDF, Word) into passages, and stores nothing. */
+  passages(files: readonly File[], signal?: AbortSignal): Promise<OpenedDocuments>;
   /** Reads an exam from files of rows, and stores nothing. */
   exam(files: readonly File[], signal?: AbortSignal): Promise<Exam>;
   /** Rows `from` to `to` (exclusive) of one source of the spec, for the list of rows. */

@@ -3,6 +3,7 @@
 import type { ArtifactFile } from "../export/artifacts.ts";
 import type { GeneratedAnswer, ReadPrompt, ShownToken } from "../generation/answer.ts";
 import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
+import type { MadeOutcome, MakeSettings } from "../generation/make/make.ts";
 import type { WrittenType } from "../gguf/blocks.ts";
 import type { FloatDType } from "../hub/elements.ts";
 import type { HalfCount } from "../hub/half.ts";
@@ -10,6 +11,7 @@ import type { Pushed } from "../hub/push.ts";
 import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
 import type { Grader } from "../run/grading/grader.ts";
+import type { DocumentPassage, Example } from "../run/made.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunExam, RunRecord } from "../run/record.ts";
@@ -374,6 +376,14 @@ export interface Examination {
   readonly seconds: number;
 }
 
+/** Rows to make: the teacher, what it makes them from, and how. */
+export interface MakeRequest extends Subject {
+  readonly from:
+    | { readonly kind: "examples"; readonly examples: readonly Example[]; readonly attempts: number }
+    | { readonly kind: "documents"; readonly passages: readonly DocumentPassage[]; readonly perPassage: number };
+  readonly settings: MakeSettings;
+}
+
 /** Who takes which exam; its result is stored. */
 export interface ExamRequest extends Subject, ExamSettings {
   readonly exam: Exam;
@@ -488,6 +498,8 @@ export interface EngineApi {
   /** The checkpoints of a run in this browser, newest first. */
   checkpointsOf(runId: string): Promise<readonly StoredCheckpoint[]>;
   answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
+  /** Makes rows and stores none: each kept row, and each dropped text with its reason, comes as a `made` event. */
+  makeRows(request: MakeRequest, signal?: AbortSignal): Promise<void>;
   /** Texts that the base model writes from an empty beginning, each sampled with a seed of its own. The same request gives the same. */
   writeTexts(request: OwnTextRequest, signal?: AbortSignal): Promise<readonly string[]>;
   /** Answers each question in its own conversation, and measures the loss on the texts; also while a run trains. */
@@ -582,4 +594,6 @@ export type EngineEvent =
   | { readonly type: "token"; readonly requestId: string; readonly text: string }
   /** Rows left out of a run, with the reason. */
   | { readonly type: "dropped"; readonly runId: string; readonly problems: readonly RowProblem[] }
+  /** A row that `makeRows` made, or a text that it dropped. */
+  | { readonly type: "made"; readonly outcome: MadeOutcome }
   | { readonly type: "deviceLost"; readonly message: string };

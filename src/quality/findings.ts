@@ -220,8 +220,9 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice" | "unused-co
     preference: {
       severity: "hint",
       excludable: false,
-      says: (s) => `ha${s ? "s" : "ve"} a chosen and a rejected answer`,
+      says: (s) => `ha${s ? "s" : "ve"} chosen or rejected answers`,
       detail: () => "No stage of this recipe trains on preferences. Add one, or the run leaves these rows out.",
+      remedy: () => "preference-stage",
     },
     "equal-answers": {
       severity: "warning",

@@ -126,7 +126,7 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
     },
 
     checks(counts) {
-      const total = counts.reduce((sum, { examples }) => sum + examples, 0);
+      const total = counts.reduce((sum, { examples }, k) => sum + (sources[k]?.general ? 0 : examples), 0);
       const check = (kind: CheckKind, passedTitle: string, why: string, remedy: string, otherFault?: string): Check => {
         const fault = faults[kind];
         const title = fault?.title ?? otherFault;

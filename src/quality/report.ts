@@ -57,6 +57,8 @@ export type Remedy =
   | "reasoning-tags"
   /** The model's own template. */
   | "own-template"
+  /** Trains on the preferences: in a stage of their own, or as the only stage where there are no other rows. */
+  | "preference-stage"
   /** Uses the rows with U+FFFD as they are. */
   | "use-replaced";
 

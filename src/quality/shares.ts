@@ -10,7 +10,9 @@ interface Trained {
   trained: number;
 }
 
-export interface SourceTotal extends Trained {
+export interface SourceTotal {
+  /** Number of training examples. */
+  training: number;
   examples: number;
   tokens: number;
   supervised: number;
@@ -20,7 +22,7 @@ export interface SourceTotal extends Trained {
 }
 
 export const noTotal = (): SourceTotal => ({
-  ...{ examples: 0, tokens: 0, supervised: 0, training: 0, trained: 0 },
+  ...{ examples: 0, tokens: 0, supervised: 0, training: 0 },
   text: { training: 0, trained: 0 },
   chat: { training: 0, trained: 0 },
   preference: { training: 0, trained: 0 },
@@ -47,10 +49,11 @@ export function addTo(
   total.tokens += tokens;
   total.supervised += supervised;
   if (heldOut) return;
-  for (const part of [total, total[isPartner ? "preference" : kind]]) {
-    if (!isPartner) part.training++;
-    part.trained += supervised;
-  }
+  const own = total[isPartner ? "preference" : kind];
+  own.trained += supervised;
+  if (isPartner) return;
+  total.training++;
+  own.training++;
 }
 
 /** `mixture` is null where the sources cannot be mixed; shares and passes are then 0. */
@@ -73,7 +76,11 @@ export function sourceReports(
           lambdas: sources.map(({ lambda }) => lambda),
           mode: mixture,
         });
-  const mixed = mix((total) => total);
+  // A mixed stage trains on text and chats.
+  const mixed = mix(({ text, chat }) => ({
+    training: text.training + chat.training,
+    trained: text.trained + chat.trained,
+  }));
   const stages = {
     text: mix(({ text }) => text),
     chat: mix(({ chat }) => chat),

@@ -66,13 +66,7 @@ export const preferenceFields: Fields<PreferenceSettings> = {
     help: "DPO, IPO and KTO compare with the model before this stage. SimPO and ORPO need no reference. KTO also takes single answers.",
     control: {
       kind: "choice",
-      choices: [
-        { value: "dpo", label: "DPO: pairs, with a reference" },
-        { value: "ipo", label: "IPO: pairs, bounded margin" },
-        { value: "simpo", label: "SimPO: pairs, mean per token" },
-        { value: "orpo", label: "ORPO: pairs and the chosen answer's loss" },
-        { value: "kto", label: "KTO: pairs or single answers" },
-      ],
+      choices: preferenceLosses.map((value) => ({ value, label: preferenceLabels[value] })),
     },
   },
   beta: {

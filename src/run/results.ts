@@ -89,9 +89,12 @@ export interface VoteRecord {
   readonly prompt: string;
   /** The answer in the exam or in the row. */
   readonly reference: string;
+  /** The answer of the base model, or of `against`. */
   readonly base: string;
   readonly tuned: string;
-  /** Whether the base model's answer was shown first. */
+  /** The checkpoint of another run that `base` is by; missing where it is the base model. */
+  readonly against?: { readonly runId: string; readonly name: string; readonly step: number };
+  /** Whether `base` was shown first. */
   readonly baseFirst: boolean;
   /** Which shown answer is better. */
   readonly choice: (typeof voteChoices)[number];
@@ -175,6 +178,7 @@ export const VoteSchema: v.GenericSchema<unknown, VoteRecord> = v.object({
   reference: Long,
   base: Long,
   tuned: Long,
+  against: v.exactOptional(v.object({ runId: Text, name: Text, step: Count })),
   baseFirst: v.boolean(),
   choice: v.picklist(voteChoices),
   castAt: IsoDate,

@@ -48,6 +48,8 @@ export interface WeightedSource extends SourceChoice {
   readonly lambda: number;
   /** λ in each stage, in their order: null is `lambda`, 0 leaves the source out of the stage. Absent: `lambda` in every stage. */
   readonly stages?: readonly (number | null)[];
+  /** Whether it is the run's general text, which is not the task; absent where it is not. */
+  readonly general?: true;
 }
 
 /** A source without changes: all rows, with the detected mapping. */

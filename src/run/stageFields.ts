@@ -126,7 +126,7 @@ export const stageFields: Fields<Stage> = {
     term: "replay",
     help: "Share of the supervised tokens that is general text, from rows that are not measured. The run gets longer by it. 0: none.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
-    applies: (recipe) => generalSourcesOf(recipe).length > 0,
+    applies: (recipe, { objective }) => objective !== "preference" && generalSourcesOf(recipe).length > 0,
     doubt: (share) => share > 0.5 && "Usually 0.01 to 0.5. Most of the training is then not on the task.",
   },
 };

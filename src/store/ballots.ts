@@ -100,7 +100,8 @@ function chanceOf(wins: number, tosses: number): number {
 /** Votes by questions and checkpoint; the group with the newest vote is first. */
 export function voteGroups(votes: readonly VoteRecord[]): readonly VoteGroup[] {
   const groups = new Map<string, VoteRecord[]>();
-  for (const vote of votes) {
+  // Votes against other runs are counted among all of them.
+  for (const vote of votes.filter(({ against }) => against === undefined)) {
     const key = JSON.stringify([vote.exam?.hash ?? null, vote.step]);
     groups.set(key, [...(groups.get(key) ?? []), vote]);
   }

@@ -31,6 +31,8 @@ export interface DataActions {
   /** Sets λ in every stage. */
   weigh(hash: string, lambda: number): void;
   setOptions(hash: string, options: SourceOptions): void;
+  /** Makes a known source the general text of the next run, beside the task; null is none. An earlier one leaves the choice. */
+  setGeneral(hash: string | null): void;
   /** Excludes rows, given as pairs of source and row; `undo` includes them again. */
   exclude(title: string, rows: RowSet): void;
   /** Undoes an exclusion of this session. */
@@ -163,6 +165,13 @@ export function dataActions(context: Context, edits: EditActions, refreshStorage
     },
     map: (hash, mapping) => change(hash, (source) => ({ ...source, mapping })),
     weigh: (hash, lambda) => change(hash, ({ stages: _, ...source }) => ({ ...source, lambda })),
+    setGeneral(hash) {
+      const { chosen, list } = facts();
+      const task = chosen.filter((source) => !source.general && source.hash !== hash);
+      const known = list.some((source) => source.hash === hash);
+      const text = hash !== null && known ? [{ ...withEdits(wholeSource(hash)), general: true as const }] : [];
+      patch(context, "data", { chosen: [...task, ...text] });
+    },
     setOptions: (hash, wanted) =>
       change(hash, ({ options: _, ...source }) =>
         Object.keys(wanted).length > 0 ? { ...source, options: wanted } : source,

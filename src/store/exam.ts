@@ -6,11 +6,13 @@ import { comparisonKey, type ExamResult, type WholeExamResult } from "../run/res
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import { fetchSample } from "./samples.ts";
-import { demoExam } from "./seedling.ts";
-import { type ExamChoice, type ExamFacts, type ExamOwner, toFailure } from "./state.ts";
+import { demoData, demoExam } from "./seedling.ts";
+import { type ExamChoice, type ExamDraws, type ExamFacts, type ExamOwner, type HoneState, toFailure } from "./state.ts";
 
 export interface ExamActions {
   choose(choice: ExamChoice): void;
+  /** The exam that a run takes during training: the chosen one, or the page's own where its data are chosen; null is none. */
+  present(): Promise<Exam | null>;
   /** Reads an exam from one or several files and selects it. */
   open(files: readonly File[]): Promise<void>;
   /**
@@ -25,7 +27,16 @@ export interface ExamActions {
   /** Shows a stored result, and the base model's result of the same exam. */
   show(result: ExamResult): Promise<void>;
   remove(result: ExamResult): Promise<void>;
+  /** Changes how answers are judged and drawn. */
+  set(settings: Partial<ExamDraws>): void;
+  /** Reads the chosen exam: from its files, once. */
+  read(choice: ExamChoice, signal?: AbortSignal): Promise<Exam>;
+  /** Runs one read or exam at a time; `stop` aborts its signal. Does nothing while another one runs. */
+  alone(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
 }
+
+/** The grader of a request; exact match is left out, as in results of before there were graders. */
+export const graderIn = ({ grader }: Pick<ExamDraws, "grader">) => (grader.kind === "exact" ? {} : { grader });
 
 /**
  * A stored result of the base model that can be compared with a subject: the newest from this browser, else one from a
@@ -33,12 +44,20 @@ export interface ExamActions {
  */
 export function baseResultFor(
   { stored }: Pick<ExamFacts, "stored">,
-  subject: Pick<Subject, "modelHash" | "template" | "systemPrompt">,
+  subject: Pick<Subject, "modelHash" | "template" | "systemPrompt"> & Pick<ExamResult, "grader" | "sampling">,
   examHash: string,
 ): ListedExam | null {
   const key = comparisonKey({ ...subject, exam: { hash: examHash } });
   const found = stored?.exams.filter((result) => result.runId === null && comparisonKey(result) === key) ?? [];
   return found.find(({ fromFile }) => !fromFile) ?? found[0] ?? null;
+}
+
+/** The exam of the next run; null where none is chosen and the data are not the page's own. */
+export function presentExam({ exam, data }: Pick<HoneState, "exam" | "data">): ExamChoice | null {
+  if (exam.choice) return exam.choice;
+  const isDemo = ({ hash }: { readonly hash: string }) =>
+    data.list.some((source) => source.hash === hash && source.name === demoData);
+  return data.chosen.some(isDemo) ? "demo" : null;
 }
 
 export function examActions(context: Context, model: ModelActions): ExamActions {
@@ -66,12 +85,12 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
     }
   };
 
-  const read = async (choice: ExamChoice, signal: AbortSignal): Promise<Exam> => {
+  const read = async (choice: ExamChoice, signal?: AbortSignal): Promise<Exam> => {
     const { demo, own } = facts();
     if (choice === "own" && own) return own;
     if (choice === "own") throw new Error("No exam file has been read: choose one.");
     if (demo) return demo;
-    const files = await Promise.all(demoExam.map((file) => fetchSample(file, signal)));
+    const files = await Promise.all(demoExam.map((file) => fetchSample(file, signal ?? new AbortController().signal)));
     const exam = await client.data.exam(files, signal);
     change({ demo: exam });
     return exam;
@@ -130,6 +149,10 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
   };
 
   return {
+    async present() {
+      const choice = presentExam(store.getState());
+      return choice && read(choice, new AbortController().signal);
+    },
     choose: (choice) => change({ choice, failure: null }),
     open: (files) =>
       alone(async (signal) => change({ own: await client.data.exam(files, signal), choice: "own", failure: null })),
@@ -140,13 +163,14 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
         const owner = { modelHash, runId };
         await model.ensureOpen(modelHash);
         await load(owner);
-        const found = baseResultFor(facts(), subject, exam.hash);
+        const judged = graderIn(facts().settings);
+        const found = baseResultFor(facts(), { ...subject, ...judged }, exam.hash);
         // A result from a run file is shown, but it does not replace a measurement in this browser.
         const earlier = anew || found?.fromFile ? null : found;
         const takeAs = (phase: "base" | "tuned", by: string | null) => {
           change({ phase });
           const checkpoint = by === null ? null : subject.checkpoint;
-          return client.engine.takeExam({ ...subject, runId: by, checkpoint, exam }, signal);
+          return client.engine.takeExam({ ...subject, ...judged, runId: by, checkpoint, exam }, signal);
         };
         const stored = earlier && (await whole(earlier, runId, earlier.id).catch(() => null));
         const base: WholeExamResult = stored ?? (await takeAs("base", null));
@@ -161,6 +185,9 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
         await load(owner);
       }),
     stop: () => controller?.abort(),
+    set: (settings) => change({ settings: { ...facts().settings, ...settings } }),
+    read,
+    alone,
 
     async list(owner) {
       if (facts().phase !== "idle") return;

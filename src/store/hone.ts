@@ -9,12 +9,16 @@ import { type BaseLossActions, baseLossActions } from "./baseLoss.ts";
 import { ended, withProgress } from "./before.ts";
 import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
+import { type ContestActions, contestActions } from "./contestVote.ts";
 import { type Context, patch } from "./context.ts";
 import { type DataActions, dataActions } from "./data.ts";
 import { type EditActions, editActions } from "./edits.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
+import { type CurveActions, curveActions } from "./examCurve.ts";
+import { type GeneralActions, generalActions } from "./general.ts";
 import { createHeads, type Heads } from "./heads.ts";
+import { type MakeActions, makeActions } from "./make.ts";
 import { type ModelActions, modelActions } from "./model.ts";
 import { type NoticeActions, noticeActions } from "./notice.ts";
 import { othersActions } from "./others.ts";
@@ -22,6 +26,7 @@ import { type PreviewActions, previewActions } from "./preview.ts";
 import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
 import { type ReportActions, reportActions } from "./report.ts";
+import { type RowLossActions, rowLossActions } from "./rowLosses.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { type SampledActions, sampledActions } from "./sampled.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
@@ -53,9 +58,14 @@ export interface Hone {
   readonly watching: WatchingActions;
   readonly notice: NoticeActions;
   readonly starting: StartingActions;
+  readonly general: GeneralActions;
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
+  readonly rowLosses: RowLossActions;
+  readonly make: MakeActions;
+  readonly curve: CurveActions;
+  readonly contest: ContestActions;
   readonly vote: VoteActions;
   readonly sampled: SampledActions;
   readonly welcome: WelcomeActions;
@@ -87,12 +97,17 @@ export function createHone(client: EngineClient): Hone {
   const baseLoss = baseLossActions(context);
   const watching = watchingActions(context);
   const notice = noticeActions(context);
-  const training = trainingActions(context, model, runs, engine.refresh);
+  const training = trainingActions(context, model, runs, engine.refresh, () => exam.present());
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
+  const rowLosses = rowLossActions(context, model);
+  const make = makeActions(context, model, data);
+  const curve = curveActions(context, model, exam);
+  const contest = contestActions(context);
   const vote = voteActions(context);
   const sampled = sampledActions(context, model, data);
   const starting = startingActions(context, model.select);
+  const general = generalActions(context, data, model);
   const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
   const update = updateActions(context);
@@ -138,6 +153,8 @@ export function createHone(client: EngineClient): Hone {
         return;
       case "token":
         return compare.hear(event.requestId, event.text);
+      case "made":
+        return make.hear(event.outcome);
       case "dropped":
         return patch(context, "training", { dropped: event.problems });
       case "deviceLost":
@@ -169,8 +186,13 @@ export function createHone(client: EngineClient): Hone {
     notice,
     training,
     starting,
+    general,
     compare,
     exam,
+    rowLosses,
+    make,
+    curve,
+    contest,
     vote,
     sampled,
     welcome,

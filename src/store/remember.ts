@@ -92,6 +92,7 @@ function source(value: unknown): WeightedSource[] {
       mapping: mapping(value.mapping),
       lambda: typeof lambda === "number" && lambda > 0 && Number.isFinite(lambda) ? lambda : 1,
       ...(stages && { stages }),
+      ...(value.general === true && { general: true }),
       excluded: [...new Set(rows)].sort((a, b) => a - b),
       ...(Object.keys(chosen).length > 0 && { options: chosen }),
     },

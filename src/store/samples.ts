@@ -20,6 +20,11 @@ export const dataSamples: readonly DataSample[] = [
   { file: "chats.json", label: "Chats", shows: "Conversations of several turns, some with a system prompt." },
   { file: "gardening.md", label: "Plain text", shows: "For continued pre-training: every token is supervised." },
   {
+    file: "general.jsonl",
+    label: "General text",
+    shows: "Passages on many subjects, to measure what a model forgets.",
+  },
+  {
     file: "preferences.jsonl",
     label: "Preferences",
     shows: "Chosen and rejected answers, for a stage of preferences.",

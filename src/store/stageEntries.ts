@@ -23,6 +23,7 @@ export const stageFieldNames = [
   "mixture",
   "schedule",
   "warmupRatio",
+  "replay",
 ] as const;
 
 /** Fields whose usual values belong to an objective, and those that belong to a preference loss. */

@@ -17,12 +17,17 @@ import type {
 import type { DataReport } from "../quality/report.ts";
 import type { RowProblem } from "../records/example.ts";
 import type { SourceSummary } from "../records/source.ts";
+import { exactGrader, type Grader } from "../run/grading/grader.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { WholeExamResult } from "../run/results.ts";
+import type { ExampleLosses } from "../run/rowLosses.ts";
 import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
+import type { ContestFacts } from "./contestVote.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
+import type { CurveFacts } from "./examCurve.ts";
+import { type MakeFacts, noMade } from "./makeFacts.ts";
 import type { SampledFacts } from "./sampled.ts";
 import type { VoteFacts } from "./vote.ts";
 
@@ -204,6 +209,12 @@ export interface RunsFacts {
   readonly persistenceRequested: boolean;
 }
 
+export interface GeneralFacts {
+  /** Whether general text is being read from a file, or written by the model. */
+  readonly busy: "reading" | "writing" | null;
+  readonly failure: Failure | null;
+}
+
 export interface StartingFacts {
   /** The run whose newest weights the next run starts from; null is the base model. */
   readonly runId: string | null;
@@ -315,14 +326,24 @@ export interface ExamResults {
   readonly tuned: WholeExamResult | null;
 }
 
+/** How an exam's answers are judged and drawn. */
+export interface ExamDraws {
+  /** Of questions without their own. */
+  readonly grader: Grader;
+  /** Number of results of each checkpoint on the curve; above 1, answers are drawn at `temperature`. */
+  readonly seeds: number;
+  readonly temperature: number;
+}
+
 export interface ExamFacts {
+  readonly settings: ExamDraws;
   /** Null until one is chosen: the page's own where its data are learnt. */
   readonly choice: ExamChoice | null;
   /** As read; null before. */
   readonly demo: Exam | null;
   readonly own: Exam | null;
   /** Who answers now. */
-  readonly phase: "idle" | "reading" | "base" | "tuned";
+  readonly phase: "idle" | "reading" | "base" | "tuned" | "curve";
   /** Of the exam that is shown. */
   readonly results: ExamResults | null;
   /** All that are stored of a run and its base model, newest first; null until they are listed. */
@@ -331,6 +352,17 @@ export interface ExamFacts {
     readonly exams: readonly ListedExam[];
     readonly problems: readonly string[];
   } | null;
+  readonly failure: Failure | null;
+}
+
+export interface RowLossFacts {
+  /** The run and checkpoint that are shown; a null checkpoint is the newest. */
+  readonly of: { readonly runId: string; readonly checkpoint: number | null } | null;
+  /** Null where none are measured. */
+  readonly losses: ExampleLosses | null;
+  /** A line of text for each row of each source of the run; empty until it is loaded. */
+  readonly texts: readonly (readonly string[])[];
+  readonly measuring: boolean;
   readonly failure: Failure | null;
 }
 
@@ -378,6 +410,7 @@ export interface HoneState {
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
   readonly starting: StartingFacts;
+  readonly general: GeneralFacts;
   readonly budget: BudgetFacts;
   readonly baseLoss: BaseLossFacts;
   readonly watching: WatchingFacts;
@@ -385,6 +418,10 @@ export interface HoneState {
   readonly training: TrainingFacts;
   readonly compare: CompareFacts;
   readonly exam: ExamFacts;
+  readonly rowLosses: RowLossFacts;
+  readonly make: MakeFacts;
+  readonly curve: CurveFacts;
+  readonly contest: ContestFacts;
   readonly vote: VoteFacts;
   readonly sampled: SampledFacts;
 }
@@ -435,6 +472,7 @@ export const initialState: HoneState = {
     persistenceRequested: false,
   },
   starting: { runId: null },
+  general: { busy: null, failure: null },
   budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
   baseLoss: { results: {}, measuring: null, failure: null, failedKey: null },
   watching: { prompt: "", row: "", source: null },
@@ -462,7 +500,20 @@ export const initialState: HoneState = {
     removed: [],
     failure: null,
   },
-  exam: { choice: null, demo: null, own: null, phase: "idle", results: null, stored: null, failure: null },
+  exam: {
+    settings: { grader: exactGrader, seeds: 1, temperature: 0.7 },
+    choice: null,
+    demo: null,
+    own: null,
+    phase: "idle",
+    results: null,
+    stored: null,
+    failure: null,
+  },
+  curve: { runs: null, shown: null, going: null, failure: null },
+  contest: { votes: null, ballot: null, complete: false, failure: null },
+  rowLosses: { of: null, losses: null, texts: [], measuring: false, failure: null },
+  make: noMade,
   vote: { round: null, stored: null, failure: null },
   sampled: { pairs: [], prompts: "", drawing: null, alike: 0, used: null, failure: null },
 };

@@ -1,5 +1,7 @@
 /** Training as a topic: start, pause, resume, cancel. One run at a time. */
 
+import type { Exam } from "../protocol/datasets.ts";
+import type { RunRequest } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import { choiceOf } from "../run/source.ts";
@@ -25,11 +27,19 @@ export interface TrainingActions {
   show(runId: string): void;
 }
 
+/** The part of an exam from which a run's questions are drawn. */
+const examOf = ({ name, hash, questions }: Exam): NonNullable<RunRequest["exam"]> => ({
+  name,
+  hash,
+  questions: questions.map(({ prompt, expected }) => ({ prompt, expected })),
+});
+
 export function trainingActions(
   context: Context,
   model: ModelActions,
   runs: RunsActions,
   refreshStorage: () => Promise<void>,
+  presentExam: () => Promise<Exam | null>,
 ): TrainingActions {
   const { client, store } = context;
   const phase = () => store.getState().training.phase;
@@ -97,7 +107,10 @@ export function trainingActions(
       const start = startRunOf(store.getState());
       const from = start && { runId: start.id, checkpoint: null };
       const request = { name, modelHash, sources, recipe, watch, ...(from && { from }) };
-      await train(null, modelHash, (signal) => client.engine.startRun(request, signal));
+      await train(null, modelHash, async (signal) => {
+        const exam = recipe.forgetting?.exam ? await presentExam() : null;
+        return client.engine.startRun({ ...request, ...(exam && { exam: examOf(exam) }) }, signal);
+      });
     },
     async resume(runId) {
       const run = store.getState().runs.list.find(({ id }) => id === runId);

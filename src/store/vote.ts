@@ -73,7 +73,7 @@ export function pairsOf(
 const ofSubject =
   ({ exam, step }: Pick<VoteSubject, "exam" | "step">) =>
   (vote: VoteRecord) =>
-    vote.step === step && vote.exam?.hash === exam?.hash;
+    vote.against === undefined && vote.step === step && vote.exam?.hash === exam?.hash;
 
 export interface VoteActions {
   /** Reads the stored votes on a run. */

@@ -20,12 +20,12 @@ import { useAutoCheck } from "./report/useAutoCheck.ts";
 import { RunsPanel } from "./runs/RunsPanel.tsx";
 import { ColorScheme } from "./shell/ColorScheme.tsx";
 import { ErrorBoundary } from "./shell/ErrorBoundary.tsx";
+import { later } from "./shell/later.tsx";
 import { Screen } from "./shell/Screen.tsx";
 import { ThemeVariables } from "./shell/ThemeVariables.tsx";
 import { UpdateNote } from "./shell/UpdateNote.tsx";
 import { DataPanel } from "./sources/DataPanel.tsx";
 import { SpecProvider } from "./spec.tsx";
-import { TakeAwayPanel } from "./takeAway/TakeAwayPanel.tsx";
 import { TemplatePanel } from "./template/TemplatePanel.tsx";
 import { readableColours, theme } from "./theme.ts";
 import { RecipePanel } from "./train/RecipePanel.tsx";
@@ -36,6 +36,10 @@ const { parts } = railWords;
 
 type Part = readonly [name: string, part: ComponentType];
 
+const RowLossPanel = later("compare", async () => (await import("./rowLosses/RowLossPanel.tsx")).RowLossPanel);
+const TakeAwayPanel = later("take-away", async () => (await import("./takeAway/TakeAwayPanel.tsx")).TakeAwayPanel);
+const MakePanel = later("data", async () => (await import("./make/MakePanel.tsx")).MakePanel);
+
 /** The parts of each screen from top to bottom. Of two columns, the left one has settings and the right one results. */
 const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = [
   ["model", [[[parts.model, ModelPanel]]]],
@@ -45,6 +49,7 @@ const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = 
       [
         [parts.data, DataPanel],
         [parts.report, ReportPanel],
+        [parts.make, MakePanel],
       ],
     ],
   ],
@@ -58,7 +63,15 @@ const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = 
     ],
   ],
   ["train", [[[parts.recipe, RecipePanel]], [[parts.training, TrainingPanel]]]],
-  ["compare", [[[parts.compare, ComparePanel]]]],
+  [
+    "compare",
+    [
+      [
+        [parts.compare, ComparePanel],
+        [parts.rowLosses, RowLossPanel],
+      ],
+    ],
+  ],
   ["take-away", [[[parts.takeAway, TakeAwayPanel]]]],
   ["runs", [[[parts.runs, RunsPanel]]]],
   ["machine", [[[parts.engine, EngineStatus]]]],

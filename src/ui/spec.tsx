@@ -46,14 +46,16 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   const ready = useFacts((state) => state.engine.status === "ready");
 
   const linears = details !== null && details.hash === model?.hash ? details.linears : undefined;
+  const general = useMemo(() => chosen.flatMap((source, index) => (source.general ? [index] : [])), [chosen]);
   const read = useMemo(
-    () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears),
-    [method, entries, model, tokenizerModel, suggested, linears],
+    () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears, general),
+    [method, entries, model, tokenizerModel, suggested, linears, general],
   );
   const fixed = useMemo(() => (start ? withStart(read, start.recipe) : read), [read, start]);
   const recipe = useMemo(() => {
     const { stages } = fixed.recipe;
-    const bySource = chosen.map((source) => lambdasIn(source, stages.length));
+    // No stage trains on the general text itself; a stage's share of it is a setting.
+    const bySource = chosen.map((source) => (source.general ? [] : lambdasIn(source, stages.length)));
     return withStageLambdas(
       fixed.recipe,
       stages.map((_, index) => bySource.map((lambdas) => lambdas[index] ?? 0)),

@@ -1,4 +1,4 @@
-/** Runs in two stages, as the page offers and shows them, on the real engine. Oracle: what was chosen, and the run's own record. */
+/** Runs in several stages, as the page offers and shows them, on the real engine. Oracle: what was chosen, and the run's own record. */
 
 import axe from "axe-core";
 import { expect, test } from "vitest";
@@ -49,19 +49,19 @@ const kept = eachOnAPage(async (here) => {
 });
 
 const recipe = page.getByRole("region", { name: "Recipe", exact: true });
-const order = recipe.getByLabelText("Plain text and chats");
 const openBoth = () => openStudio({ model: kept().model, sources: [kept().source, kept().text] });
-const textPasses = recipe.getByLabelText("Epochs on the text");
+const stage = (number: number) => recipe.getByRole("region", { name: `Stage ${number}`, exact: true });
+const arrange = recipe.getByRole("button", { name: "Train in stages: text, then chats" });
 
-test("two stages are offered where text and chats are chosen, and what is missing is said where one is gone", async () => {
+test("stages are offered where text and chats are chosen, and what is missing is said where one is gone", async () => {
   const hone = await openBoth();
   await enter("Train");
-  await expect.element(order).toHaveValue("together");
-  await expect.element(textPasses).not.toBeInTheDocument();
-  await order.selectOptions("text-first");
-  await textPasses.fill("6");
+  await expect.element(recipe.getByLabelText("Objective", { exact: true })).toHaveValue("mixed");
+  await expect.element(stage(1)).not.toBeInTheDocument();
+  await arrange.click();
+  await stage(1).getByLabelText("Epochs").fill("6");
   await expect.element(recipe.getByText(/Usually 1 to 3\./)).toBeVisible();
-  await recipe.getByLabelText("Learning rate for the text").fill("1e-3");
+  await stage(1).getByLabelText("Learning rate").fill("1e-3");
   await expect.element(recipe.getByText(/^Higher than for the chats/)).toBeVisible();
   expect((await axe.run("#root")).violations).toEqual([]);
 
@@ -71,13 +71,50 @@ test("two stages are offered where text and chats are chosen, and what is missin
   hone.data.choose(text, true);
   hone.data.choose(chats, false);
   await expect.element(recipe.getByText(/^There are no chats among the chosen data/)).toBeVisible();
-  await order.selectOptions("together");
-  await expect.element(order).not.toBeInTheDocument();
+  await stage(2).getByRole("button", { name: "Remove stage 2" }).click();
+  await stage(2).getByRole("button", { name: "Remove", exact: true }).click();
+  await expect.element(recipe.getByLabelText("Objective", { exact: true })).toHaveValue("text");
+});
+
+test("λ 0 leaves a source out of one stage; a refused λ and a refused setting in the closed part are seen", async () => {
+  const hone = await openBoth();
+  await enter("Train");
+  await arrange.click();
+  const stages = () => hone.store.getState().data.chosen.map((source) => source.stages);
+  const lambda = stage(1).getByLabelText("handbook.jsonl: λ in stage 1");
+  await lambda.fill("0");
+  expect(stages()).toEqual([undefined, [0, null]]);
+  await lambda.fill("-1");
+  await expect.element(stage(1).getByText("Enter 0 or a number above it, for example 0.5.")).toBeVisible();
+  expect(stages()).toEqual([undefined, [0, null]]);
+
+  const warmUp = stage(2).getByLabelText(/^Warm-up/);
+  await expect.element(warmUp).not.toBeVisible();
+  hone.recipe.enter("stage2.warmupRatio", "1");
+  await expect.element(warmUp).toBeVisible();
+  await expect.element(stage(2).getByText(/less than 1/)).toBeVisible();
+});
+
+test("a stage of preferences has the settings of its loss, and says that preferences are missing", async () => {
+  await openBoth();
+  await enter("Train");
+  await recipe.getByLabelText("Objective", { exact: true }).selectOptions("preference");
+  await expect.element(recipe.getByText(/^There are no preferences among the chosen data/)).toBeVisible();
+  await expect
+    .element(recipe.getByText("The chosen data have text and chats, but no stage trains on them."))
+    .toBeVisible();
+  await expect.element(recipe.getByLabelText(/^Learning rate/)).toHaveValue("1e-5");
+  await recipe.getByLabelText("Preference loss").selectOptions("simpo");
+  await expect.element(recipe.getByLabelText(/^Target margin/)).toHaveValue("1.4");
+  await expect.element(recipe.getByLabelText(/^Label smoothing/)).not.toBeInTheDocument();
+  await recipe.getByText("SimPO", { exact: true }).click();
+  await expect.element(recipe.getByText(/^L = −log σ\(β/)).toBeVisible();
+  expect((await axe.run("#root")).violations).toEqual([]);
 });
 
 test("the report tells what each source gives within its stage", async () => {
   const hone = await openBoth();
-  hone.recipe.enter("stages", "text-first");
+  hone.stages.choose(["text", "chat"]);
   await enter("Data");
   const row = page.getByRole("row", { name: /handbook\.jsonl/ });
   await expect.element(row.getByRole("cell", { name: "100 % of text", exact: true })).toBeVisible();

@@ -43,6 +43,7 @@ interface OrtTraining {
 }
 
 interface OrtTrainingSession {
+  readonly trainingInputNames: readonly string[];
   runTrainStep(feeds: OrtFeeds): Promise<OrtResults>;
   runOptimizerStep(): Promise<void>;
   runEvalStep(feeds: OrtFeeds): Promise<OrtResults>;
@@ -133,17 +134,20 @@ export async function trainWithOrt(
     optimizerModel: files.optimizer,
   });
   const first = (results: OrtResults) => Number(Object.values(results)[0]?.data[0]);
+  // Its runTrainStep takes the feeds by their order and not by their names.
+  const ordered = (batch: Readonly<Record<string, OrtFeed>>) =>
+    feedsOf(ort, Object.fromEntries(session.trainingInputNames.map((name) => [name, batch[name] as OrtFeed])));
   const losses: number[] = [];
   const parameterNorms: number[] = [];
   for (const batches of steps) {
-    for (const batch of batches) losses.push(first(await session.runTrainStep(feedsOf(ort, batch))));
+    for (const batch of batches) losses.push(first(await session.runTrainStep(ordered(batch))));
     await session.runOptimizerStep();
     await session.lazyResetGrad();
     const { data } = await session.getContiguousParameters(false);
     parameterNorms.push(Math.sqrt(data.reduce((sum, value) => sum + value * value, 0)));
   }
   const last = steps.at(-1)?.at(-1) ?? {};
-  const evaluation = first(await session.runEvalStep(feedsOf(ort, last)));
+  const evaluation = first(await session.runEvalStep(ordered(last)));
   await session.release();
   return { losses, parameterNorms, evaluation };
 }

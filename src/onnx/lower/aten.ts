@@ -10,7 +10,8 @@ const embeddingGradient: Lowering = (c) => {
   const rows = c.scalar(2, 0);
   const padding = c.scalar(3, -1);
   if (c.scalar(4, 0) !== 0) throw new GraphError("scale_grad_by_freq is not lowered");
-  const width = dy.shape.at(-1) as number;
+  const width = dy.shape.at(-1);
+  if (width === undefined) throw new GraphError("the gradient is a scalar, but rows are needed");
   const sum = gatherGrad(c, [rows, width], indices, dy, 0);
   if (padding < 0) return sum;
   const isPadding = Array.from({ length: rows }, (_, row) => (row === padding ? 1 : 0));

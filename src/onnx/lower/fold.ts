@@ -69,6 +69,8 @@ const broadcastIndex = (out: Shape, shape: Shape): ((i: number) => number) =>
 const zip =
   (compute: (...values: number[]) => number, dtype: LoweredDType | "same"): Fold =>
   (_c, inputs) => {
+    const least = Math.max(1, compute.length);
+    if (inputs.length < least) throw new GraphError(`it has ${inputs.length} operands, but needs ${least}`);
     const shape = inputs.map((x) => x.shape).reduce(broadcastShapes);
     const maps = inputs.map((x) => broadcastIndex(shape, x.shape));
     // The dtype of Where is that of its last operand.
@@ -241,8 +243,8 @@ const folds: Readonly<Record<string, Fold>> = {
   Div: zip((x, y) => x / y, "same"),
   Mod: (c, inputs) => zip((x, y) => (c.number("fmod", 0) === 1 ? x % y : floorMod(x, y)), "same")(c, inputs),
   Pow: zip((x, y) => x ** y, "same"),
-  Min: zip(Math.min, "same"),
-  Max: zip(Math.max, "same"),
+  Min: zip((...values) => Math.min(...values), "same"),
+  Max: zip((...values) => Math.max(...values), "same"),
   Sum: zip((...values) => values.reduce((sum, value) => sum + value, 0), "same"),
   Neg: map((x) => -x),
   Abs: map(Math.abs),

@@ -1,6 +1,6 @@
 /** Gathers, scatters and their gradients. */
 
-import { type Shape, sizeOf } from "../../tensor/dtype.ts";
+import { type Shape, sameShape, sizeOf } from "../../tensor/dtype.ts";
 import { constantNumbers, GraphError, type Value } from "../graph.ts";
 import { normalizeAxis } from "../shapes.ts";
 import type { Call, Lowering } from "./call.ts";
@@ -23,6 +23,9 @@ export function fromFront(c: Call, indices: Value, size: number): Value {
 /** Adds the rows of `dy`, the gradient of a gather along `axis`, to zeros of `shape`. */
 export function gatherGrad(c: Call, shape: Shape, indices: Value, dy: Value, axis: number): Value {
   const [before, after] = [shape.slice(0, axis), shape.slice(axis + 1)];
+  const expected = [...before, ...indices.shape, ...after];
+  if (!sameShape(dy.shape, expected))
+    throw new GraphError(`the gradient is [${dy.shape.join(", ")}], but [${expected.join(", ")}] is needed`);
   const places = indices.shape.length;
   // dY is [before, indices, after]; the indices go to the front.
   const order = dy.shape.map((_, i) => i);

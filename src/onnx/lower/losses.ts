@@ -29,7 +29,7 @@ function readLabels(c: Call, labels: Value, classes: number, weights: Value | un
 /** [N, C, d…] as rows [M, C]: the classes are the last axis. */
 function rowsOf(c: Call, x: Value): Value {
   const classes = x.shape[1];
-  if (classes === undefined) throw new GraphError(`scores must be [N, C, …], not rank ${x.shape.length}`);
+  if (!classes) throw new GraphError(`scores must be [N, C, …] with classes, not [${x.shape.join(", ")}]`);
   const axes = x.shape.map((_, axis) => axis);
   const last = c.b.transpose(x, [0, ...axes.slice(2), 1]);
   return c.b.reshape(last, [sizeOf(x.shape) / classes, classes]);

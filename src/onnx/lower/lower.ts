@@ -140,7 +140,8 @@ function lowerNode(
   } catch (error) {
     // A RangeError comes from arrays of sizes that only a damaged file has.
     if (!(error instanceof GraphError || error instanceof RangeError)) throw error;
-    throw new GraphError(`${cut(node.name)} (${cut(node.op)}): ${cut(error.message, 200)}`, { cause: error });
+    const fault = error instanceof GraphError ? error.message : "its sizes are none that an array can have";
+    throw new GraphError(`${cut(node.name)} (${cut(node.op)}): ${cut(fault, 200)}`, { cause: error });
   }
 }
 

@@ -55,6 +55,7 @@ export function reasonAgainst({ op, domain, attributes }: ForeignNode): string |
   if (!domains.has(domain)) return "the operator set is not known";
   if (op === "ATen") {
     const operator = attributes.get("operator")?.value;
+    if (operator === undefined) return "it names no operator of PyTorch";
     return atenOperators.includes(String(operator)) ? null : `PyTorch's operator ${String(operator)} is not lowered`;
   }
   return Object.hasOwn(lowerings, op) || foldedOnly.includes(op) ? null : "the operator is not lowered";

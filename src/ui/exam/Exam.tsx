@@ -5,7 +5,7 @@ import { useEffect } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
-import { baseResultFor } from "../../store/exam.ts";
+import { baseResultFor, graderIn } from "../../store/exam.ts";
 import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts } from "../../store/state.ts";
 import { CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
@@ -18,14 +18,19 @@ import { FilePicker } from "../shell/FilePicker.tsx";
 import { PanelPart } from "../shell/PanelPart.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { examWords as words } from "../words/compare.ts";
+import { graderWords } from "../words/exam.ts";
+import { ExamCurve } from "./ExamCurve.tsx";
 import { ExamList } from "./ExamList.tsx";
 import { ExamResults } from "./ExamResults.tsx";
+import { GraderFields } from "./GraderFields.tsx";
 
 interface ExamProps {
   /** The compared run; null examines the base model only. */
   readonly run: RunRecord | null;
   readonly model: ModelSummary | null;
   readonly recipe: Recipe;
+  /** All runs with weights. */
+  readonly answering: readonly RunRecord[];
 }
 
 /** The state of the exam in one word, for programs. */
@@ -45,7 +50,7 @@ function useDemoData(run: RunRecord | null): boolean {
   );
 }
 
-export function Exam({ run, model, recipe }: ExamProps) {
+export function Exam({ run, model, recipe, answering: runs }: ExamProps) {
   const hone = useHone();
   const facts = useFacts((state) => state.exam);
   const ready = useFacts((state) => state.engine.status === "ready");
@@ -73,7 +78,9 @@ export function Exam({ run, model, recipe }: ExamProps) {
 
   const { template, systemPrompt } = recipe;
   const exam = choice === "own" ? own : demo;
-  const earlier = modelHash && exam ? baseResultFor(facts, { modelHash, template, systemPrompt }, exam.hash) : null;
+  const judged = graderIn(facts.settings);
+  const earlier =
+    modelHash && exam ? baseResultFor(facts, { modelHash, template, systemPrompt, ...judged }, exam.hash) : null;
   const reused = run && earlier && !earlier.fromFile ? earlier : null;
   const about = reused ? words.reuses(dateAndTime(reused.takenAt)) : run ? words.once : words.baseOnly;
 
@@ -83,75 +90,90 @@ export function Exam({ run, model, recipe }: ExamProps) {
   };
 
   return (
-    <PanelPart title={words.title} about={words.about} data-exam-status={statusOf(facts)}>
-      <Group gap="sm" align="flex-end">
-        <NativeSelect
-          flex="1 1 14rem"
-          label={words.which}
-          value={choice ?? ""}
-          disabled={going}
-          data={[
-            ...(choice === null ? [{ value: "", label: words.choose }] : []),
-            { value: "demo", label: words.demo },
-            ...(own ? [{ value: "own", label: own.name }] : []),
-          ]}
-          onChange={({ currentTarget: { value } }) => {
-            if (value === "demo" || value === "own") hone.exam.choose(value);
-          }}
-        />
-        <FilePicker
-          label={words.pick}
-          inputLabel={words.files}
-          multiple
-          disabled={!ready || going}
-          onFiles={(files) => void hone.exam.open(files)}
-        />
-      </Group>
-      {choice === "own" && own && (
+    <>
+      <PanelPart title={words.title} about={words.about} data-exam-status={statusOf(facts)}>
+        <Group gap="sm" align="flex-end">
+          <NativeSelect
+            flex="1 1 14rem"
+            label={words.which}
+            value={choice ?? ""}
+            disabled={going}
+            data={[
+              ...(choice === null ? [{ value: "", label: words.choose }] : []),
+              { value: "demo", label: words.demo },
+              ...(own ? [{ value: "own", label: own.name }] : []),
+            ]}
+            onChange={({ currentTarget: { value } }) => {
+              if (value === "demo" || value === "own") hone.exam.choose(value);
+            }}
+          />
+          <FilePicker
+            label={words.pick}
+            inputLabel={words.files}
+            multiple
+            disabled={!ready || going}
+            onFiles={(files) => void hone.exam.open(files)}
+          />
+        </Group>
+        <Group gap="sm" align="flex-end">
+          <GraderFields disabled={going} />
+        </Group>
         <Text size="sm" c="dimmed">
-          {words.read(own.questions.length, own.texts.length)}
+          {graderWords.about}
         </Text>
-      )}
-      {choice === "own" && own && own.problems.length > 0 && (
-        <div>
-          <Text size="sm" mb={4}>
-            {words.leftOut(own.problems.length)}
+        {choice === "own" && own && (
+          <Text size="sm" c="dimmed">
+            {words.read(own.questions.length, own.texts.length)}
           </Text>
-          <ProblemList label={words.leftOutRows} problems={own.problems} />
-        </div>
-      )}
-      {run && <CheckpointChoice run={run} pick={pick} disabled={going} />}
-      <Group gap="md">
-        {going ? (
-          <Button key="stop" variant="default" onClick={hone.exam.stop}>
-            {words.stop}
-          </Button>
-        ) : (
-          <>
-            <Button variant={results ? "default" : "filled"} disabled={missing !== null} onClick={() => take(!run)}>
-              {words.run}
-            </Button>
-            {reused && (
-              <Button variant="subtle" disabled={missing !== null} onClick={() => take(true)}>
-                {words.anew}
-              </Button>
-            )}
-          </>
         )}
-        <Text size="sm" c="dimmed" flex="1 1 12rem">
-          {missing ?? (going ? (phase === "reading" ? words.reading : words.answering[phase]) : about)}
-        </Text>
-      </Group>
-      {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}
-      <FailureAlert title={words.refused} failure={failure} />
-      {stored && (
-        <ExamList
-          stored={stored}
-          shown={[results?.base?.id, results?.tuned?.id].filter((id) => id !== undefined)}
-          disabled={!ready || going}
-        />
-      )}
-      {results && <ExamResults key={results.tuned?.id ?? results.base?.id} results={results} />}
-    </PanelPart>
+        {choice === "own" && own && own.problems.length > 0 && (
+          <div>
+            <Text size="sm" mb={4}>
+              {words.leftOut(own.problems.length)}
+            </Text>
+            <ProblemList label={words.leftOutRows} problems={own.problems} />
+          </div>
+        )}
+        {run && <CheckpointChoice run={run} pick={pick} disabled={going} />}
+        <Group gap="md">
+          {going && phase !== "curve" ? (
+            <Button key="stop" variant="default" onClick={hone.exam.stop}>
+              {words.stop}
+            </Button>
+          ) : (
+            <>
+              <Button
+                variant={results ? "default" : "filled"}
+                disabled={missing !== null || going}
+                onClick={() => take(!run)}
+              >
+                {words.run}
+              </Button>
+              {reused && (
+                <Button variant="subtle" disabled={missing !== null} onClick={() => take(true)}>
+                  {words.anew}
+                </Button>
+              )}
+            </>
+          )}
+          <Text size="sm" c="dimmed" flex="1 1 12rem">
+            {missing ?? (going ? (phase === "reading" ? words.reading : words.answering[phase]) : about)}
+          </Text>
+        </Group>
+        {going && phase !== "curve" && (
+          <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />
+        )}
+        <FailureAlert title={words.refused} failure={failure} />
+        {stored && (
+          <ExamList
+            stored={stored}
+            shown={[results?.base?.id, results?.tuned?.id].filter((id) => id !== undefined)}
+            disabled={!ready || going}
+          />
+        )}
+        {results && <ExamResults key={results.tuned?.id ?? results.base?.id} results={results} />}
+      </PanelPart>
+      <ExamCurve run={run} answering={runs} choice={choice} />
+    </>
   );
 }

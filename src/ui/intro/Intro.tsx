@@ -1,6 +1,7 @@
 /** A note above Train: before the first run its defaults, after a finished run its result and the next screen. */
 
 import { Button } from "@mantine/core";
+import { generalSourcesOf } from "../../run/forgetting.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { isSeedling } from "../../store/seedling.ts";
 import { plural } from "../format.ts";
@@ -10,9 +11,10 @@ import { introWords } from "../words/intro.ts";
 import classes from "./Intro.module.css";
 
 function FirstVisit() {
-  const { model, sources } = useSpec();
+  const { model, sources, recipe } = useSpec();
   if (!model || !isSeedling(model) || sources.length === 0) return null;
-  const rows = sources.reduce((sum, source) => sum + source.rows, 0);
+  const general = generalSourcesOf(recipe);
+  const rows = sources.filter((_, index) => !general.includes(index)).reduce((sum, source) => sum + source.rows, 0);
   return (
     <aside className={classes.intro} aria-label={introWords.title}>
       <p className={classes.title}>{introWords.title}</p>

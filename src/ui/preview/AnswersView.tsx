@@ -1,6 +1,6 @@
 /** The answers of a preference row side by side, and template and tokens of one of them. */
 
-import { SegmentedControl, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useId, useState } from "react";
 import { exampleWords, answersWords as words } from "../words/preview.ts";
 import classes from "./Answers.module.css";
@@ -24,9 +24,6 @@ function AnswerCard({ example }: { readonly example: PreviewExample }) {
   return (
     <section aria-labelledby={id} className={classes.card} data-side={example.answer?.side}>
       <h4 className={classes.name} id={id}>
-        <span className={classes.mark} aria-hidden>
-          {example.answer?.side === "chosen" ? "✓" : "✗"}
-        </span>{" "}
         {nameOf(example)}
       </h4>
       <p className={classes.figures} data-testid="answer-figures">
@@ -61,7 +58,7 @@ function remarkOf([chosen, rejected]: readonly PreviewExample[]): string | null 
 
 export function AnswersView({ examples }: { readonly examples: readonly [PreviewExample, ...PreviewExample[]] }) {
   const id = useId();
-  const [side, setSide] = useState("chosen");
+  const [side, setSide] = useState<"chosen" | "rejected">("chosen");
   const [first] = examples;
   const shown = examples.find(({ answer }) => answer?.side === side) ?? first;
   const remark = remarkOf(examples);
@@ -83,17 +80,22 @@ export function AnswersView({ examples }: { readonly examples: readonly [Preview
         </Text>
       )}
       {examples.length > 1 && (
-        <div className={classes.choice}>
+        // biome-ignore lint/a11y/useSemanticElements: a row of buttons is no group of fields
+        <div className={classes.choice} role="group" aria-labelledby={id}>
           <Text size="sm" id={id}>
             {words.show}
           </Text>
-          <SegmentedControl
-            size="xs"
-            aria-labelledby={id}
-            value={side}
-            data={examples.map((example) => ({ value: example.answer?.side ?? "", label: nameOf(example) }))}
-            onChange={setSide}
-          />
+          {examples.map((example) => (
+            <Button
+              key={example.answer?.side ?? ""}
+              size="compact-sm"
+              variant={example === shown ? "light" : "subtle"}
+              aria-pressed={example === shown}
+              onClick={() => setSide(example.answer?.side ?? "chosen")}
+            >
+              {nameOf(example)}
+            </Button>
+          ))}
         </div>
       )}
       <ExampleView key={shown.answer?.side} example={shown} />

@@ -1,5 +1,6 @@
 /** State of each screen in one line, for the rail. */
 
+import { generalSourcesOf } from "../../run/forgetting.ts";
 import { hasWeights } from "../../run/origin.ts";
 import { settingsAt } from "../../run/recipe.ts";
 import { templateLabel } from "../../run/rowFields.ts";
@@ -41,8 +42,9 @@ export function useLines(): Readonly<Record<PageName, Line>> {
 
   const method = words.method(recipe.method === "lora" ? recipe.lora.rank : null);
   const refused = Object.keys(refusals);
+  const general = generalSourcesOf(recipe);
   const rows = plural(
-    sources.reduce((sum, source) => sum + source.rows, 0),
+    sources.filter((_, index) => !general.includes(index)).reduce((sum, source) => sum + source.rows, 0),
     "row",
   );
   const template = words.template(templateLabel(recipe.template).split("  ")[0] ?? "", words.masks[recipe.mask]);
@@ -68,7 +70,7 @@ export function useLines(): Readonly<Record<PageName, Line>> {
       : { text: opening ? words.opening : words.noModel, state: opening ? "going" : "open" },
     data:
       sources.length > 0
-        ? { text: words.rows(rows, sources.length), state: failed ? "refused" : "done" }
+        ? { text: words.rows(rows, sources.length - general.length), state: failed ? "refused" : "done" }
         : { text: reading ? words.reading : words.noData, state: reading ? "going" : "open" },
     template: refused.some((field) => templateNames.has(field))
       ? { text: words.refused, state: "refused" }

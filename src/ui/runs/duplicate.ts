@@ -1,5 +1,6 @@
 /** Duplicates a run: puts its settings, rows and model into the form. */
 
+import { generalSourcesOf } from "../../run/forgetting.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { choiceOf } from "../../run/source.ts";
 import { lambdasOf, lastStage, takes } from "../../run/stage.ts";
@@ -32,12 +33,16 @@ export function duplicate(hone: Hone, run: RunRecord): string[] {
     const before = saved[hash] ?? [];
     return before.length > 0 && JSON.stringify(before) !== JSON.stringify(edits);
   });
+  const general = generalSourcesOf(run.recipe);
   hone.data.chooseThese(
     there.map((source) => {
-      const index = run.sources.indexOf(source);
-      const lambda = lambdas[index] ?? 1;
-      const own = byStage(index).map((weight) => (weight === lambda ? null : weight));
-      return withLambdasIn({ ...choiceOf(source), lambda }, own);
+      const place = run.sources.indexOf(source);
+      const lambda = lambdas[place] ?? 1;
+      const own = byStage(place).map((weight) => (weight === lambda ? null : weight));
+      return withLambdasIn(
+        { ...choiceOf(source), lambda, ...(general.includes(place) && { general: true as const }) },
+        own,
+      );
     }),
   );
   const gone = run.sources.filter((source) => !there.includes(source));

@@ -8,7 +8,7 @@ import { bestOf } from "../../run/heldOut.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { usualLinears } from "../../run/trainFields.ts";
-import { structureOf } from "../../store/stageEntries.ts";
+import { isLoss, structureOf } from "../../store/stageEntries.ts";
 import { figure } from "../format.ts";
 import type { Option } from "../option/option.ts";
 import { optionsFor } from "../train/options.ts";
@@ -63,7 +63,10 @@ export function unusualSettings(run: RunRecord, model: ModelSummary | undefined)
   const plain = readRecipe({ method: run.recipe.method, entries: {} }, model).defaults;
   return optionsOf(run.recipe.stages.length)
     .filter(({ applies }) => applies(run.recipe))
-    .filter((option) => option.show(run.recipe) !== option.show(option.field === "stages" ? plain : usual))
+    .filter(
+      (option) =>
+        option.show(run.recipe) !== option.show(option.field === "stages" || isLoss(option.field) ? plain : usual),
+    )
     .map((option) => ({ field: option.field, label: labelOf(option), value: worded(option, run.recipe) }));
 }
 

@@ -11,6 +11,7 @@ import { ProblemList } from "../shell/ProblemList.tsx";
 import { useSpec } from "../spec.tsx";
 import { sourceWords as words } from "../words/data.ts";
 import { sourceEditWords as editWords } from "../words/edit.ts";
+import { forgettingWords } from "../words/forgetting.ts";
 import { stagesWords } from "../words/stages.ts";
 import classes from "./DataPanel.module.css";
 import { EditedRows } from "./EditedRows.tsx";
@@ -68,7 +69,7 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
   const hone = useHone();
   const choice = useFacts(({ data }) => data.chosen[index]);
   const edits = useFacts(({ edits }) => edits.saved[source.hash]?.length ?? 0);
-  const several = useFacts(({ data }) => data.chosen.length > 1);
+  const several = useFacts(({ data }) => data.chosen.filter(({ general }) => !general).length > 1);
   const [open, setOpen] = useState<Part | null>(null);
   const toggle = (part: Part) => setOpen(open === part ? null : part);
   const editing = open === "columns";
@@ -147,7 +148,8 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
             <SaveRows hash={hash} name={name} edited={choice.edits?.length ?? 0} excluded={choice.excluded.length} />
           )}
           <EditedRows hash={hash} name={name} index={index} edits={choice.edits ?? []} disabled={disabled} />
-          {several && (
+          {choice.general && <Text size="sm">{forgettingWords.isGeneral}</Text>}
+          {several && !choice.general && (
             <div className={classes.line}>
               <LambdaField
                 name={words.weightOf(name)}

@@ -39,8 +39,11 @@ export function realised(
   { stages }: Pick<Recipe, "stages">,
 ): { readonly stage: Stage; readonly share: number; readonly passes: number }[] {
   return stages.flatMap((stage) => {
-    if (stage.objective === "mixed") return [{ stage, share: source.realisedShare, passes: source.passes }];
-    const { training, realisedShare, passes } = source.byKind[stage.objective];
+    const { text, chat } = source.byKind;
+    const { training, realisedShare, passes } =
+      stage.objective === "mixed"
+        ? { ...source, training: text.training + chat.training }
+        : source.byKind[stage.objective];
     return training > 0 ? [{ stage, share: realisedShare, passes }] : [];
   });
 }

@@ -2,8 +2,10 @@
 
 import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { generalSourcesOf } from "../../run/forgetting.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import { lastStage } from "../../run/stage.ts";
+import { presentExam } from "../../store/exam.ts";
 import { isSeedling } from "../../store/seedling.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
@@ -12,6 +14,7 @@ import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
 import { recipeWords as words } from "../words/train.ts";
 import { BudgetBlock } from "./BudgetBlock.tsx";
+import { ForgettingFields } from "./ForgettingFields.tsx";
 import { optionsAt } from "./options.ts";
 import { PreferenceHelp } from "./PreferenceHelp.tsx";
 import classes from "./RecipePanel.module.css";
@@ -73,10 +76,17 @@ export function RecipePanel() {
   // A report on other data is ignored; the engine repeats the checks.
   const current = report && now && key === now.key ? report : null;
   const failed = current?.checks.find(({ passed }) => !passed);
-  const excluded = useFacts(({ data }) => data.chosen.reduce((sum, source) => sum + source.excluded.length, 0));
-  const rows = current?.examples ?? sources.reduce((sum, source) => sum + source.rows - source.unreadable, -excluded);
-  const usualName = [model?.name, ...sources.slice(0, 2).map((source) => source.name)].join(" · ");
-  const title = `${usualName}${sources.length > 2 ? ` and ${sources.length - 2} more` : ""} · ${methodName(method)}`;
+  const general = generalSourcesOf(recipe);
+  const isTask = (_: unknown, index: number) => !general.includes(index);
+  const task = sources.filter(isTask);
+  const excluded = useFacts(({ data }) =>
+    data.chosen.reduce((sum, source) => sum + (source.general ? 0 : source.excluded.length), 0),
+  );
+  const rows =
+    current?.sources.filter(isTask).reduce((sum, source) => sum + source.examples, 0) ??
+    task.reduce((sum, source) => sum + source.rows - source.unreadable, -excluded);
+  const usualName = [model?.name, ...task.slice(0, 2).map((source) => source.name)].join(" · ");
+  const title = `${usualName}${task.length > 2 ? ` and ${task.length - 2} more` : ""} · ${methodName(method)}`;
 
   const moreOptions = optionsAt("more", linears);
   const fields = (options: readonly Option<Recipe>[]) =>
@@ -97,11 +107,13 @@ export function RecipePanel() {
 
   const staged = recipe.stages.length > 1 && current;
   const steps = staged ? stepsOfStages(recipe, staged) : plannedSteps(recipe, rows);
+  const needsExam = useFacts(presentExam) === null && (recipe.forgetting?.exam ?? 0) > 0;
   const missing = [
     !ready && words.engine,
     !model && words.model,
-    sources.length === 0 && words.data,
-    sources.length > 0 && rows <= 0 && words.usable,
+    task.length === 0 && words.data,
+    needsExam && words.exam,
+    task.length > 0 && rows <= 0 && words.usable,
   ].filter((want) => typeof want === "string");
 
   const budget = view.current ? view.facts.budget : null;
@@ -187,6 +199,7 @@ export function RecipePanel() {
           <StageFields />
           <div className={classes.fields}>{fields(basicOptions)}</div>
           {recipe.stages.length === 1 && <PreferenceHelp preference={lastStage(recipe).preference} />}
+          <ForgettingFields />
           <div>
             <Button
               variant="subtle"

@@ -107,7 +107,7 @@ export function StageCard({ index, stage, count, report, onMove, onDuplicate, on
           disabled={index === 0}
           onClick={() => onMove(index - 1)}
         >
-          {words.up}
+          {words.shortUp}
         </Button>
         <Button
           size="compact-sm"
@@ -117,14 +117,14 @@ export function StageCard({ index, stage, count, report, onMove, onDuplicate, on
           disabled={index === count - 1}
           onClick={() => onMove(index + 1)}
         >
-          {words.down}
+          {words.shortDown}
         </Button>
         <Button size="compact-sm" variant="subtle" aria-label={words.of(words.duplicate, index)} onClick={onDuplicate}>
           {words.duplicate}
         </Button>
         <ConfirmButton
           label={words.remove}
-          name={words.stage(index)}
+          name={words.stage(index).toLowerCase()}
           question={words.removeQuestion}
           confirm={words.remove}
           onConfirm={onRemove}
@@ -138,6 +138,7 @@ export function StageCard({ index, stage, count, report, onMove, onDuplicate, on
         size="compact-sm"
         variant="subtle"
         ml={-8}
+        style={{ justifySelf: "start" }}
         aria-expanded={shown}
         aria-controls={`stage-${index}-more`}
         aria-label={words.of(shown ? words.fewer : words.more, index)}

@@ -11,6 +11,8 @@ import { Panel } from "../shell/Panel.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { trainingWords as words } from "../words/train.ts";
 import { BeforeParts, BeforeSummary } from "./BeforeParts.tsx";
+import { GuardStop, useGuardStop } from "./GuardStop.tsx";
+import { MeterView } from "./MeterView.tsx";
 import { PreferenceWarnings } from "./PreferenceWarnings.tsx";
 import { RunControls } from "./RunControls.tsx";
 import { RunFigures } from "./RunFigures.tsx";
@@ -34,6 +36,7 @@ function Live({ run, state }: { readonly run: RunRecord; readonly state: RunStat
           <PreferenceWarnings run={run} series={series} />
         </>
       )}
+      <MeterView run={run} series={series} />
       <RunWords run={run} series={series} />
     </>
   );
@@ -46,6 +49,7 @@ export function TrainingPanel() {
   const shown =
     runs.find(({ id }) => id === training.runId) ?? (phase === "idle" ? runs.find(({ origin }) => !origin) : undefined);
   const state = shown ? runState(shown, training) : phase === "idle" ? null : "preparing";
+  const byGuard = useGuardStop(shown);
   const slower = shown?.slowdowns.at(-1);
 
   return (
@@ -72,7 +76,8 @@ export function TrainingPanel() {
       {phase === "preparing" && <BeforeParts />}
       {state === "interrupted" && <Text size="sm">{words.interrupted}</Text>}
       {state === "elsewhere" && <Text size="sm">{words.elsewhere}</Text>}
-      {shown?.reason && phase === "idle" && (
+      {shown && byGuard && phase === "idle" && <GuardStop run={shown} />}
+      {shown?.reason && !byGuard && phase === "idle" && (
         <FailureAlert
           title={shown.status === "failed" ? words.failed : words.ended(shown.status)}
           failure={{ name: shown.status, message: shown.reason }}

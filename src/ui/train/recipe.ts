@@ -1,6 +1,7 @@
 /** Typed entries to a recipe: the defaults of method and model, with all valid entries. */
 
 import type { ModelSummary } from "../../protocol/engine.ts";
+import { withGeneral } from "../../run/forgetting.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import { usualLinears } from "../../run/trainFields.ts";
 import { defaultsFor } from "../../store/recipe.ts";
@@ -38,13 +39,15 @@ export function readRecipe(
   model: (Pick<ModelSummary, "name" | "contextLength"> & { readonly parameters?: number }) | undefined,
   suggested: TemplateChoice | null = null,
   linears: readonly string[] = usualLinears,
+  /** Indices of the sources of general text: some settings exist with them only. */
+  general: readonly number[] = [],
 ): ReadRecipe {
   const entries = entriesFor(linears, typed);
   const ofModel = defaultsFor(model, method);
   const plain = { ...ofModel, lora: { ...ofModel.lora, targets: linears } };
   const usual = suggested ? { ...plain, template: suggested } : plain;
   const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
-  const single = { ...usual, maxLength: Math.min(usual.maxLength, context) };
+  const single = withGeneral({ ...usual, maxLength: Math.min(usual.maxLength, context) }, general);
   const options = optionsFor(linears, objectivesOf(entries).length);
   const { settings: defaults } = readEntries(single, options, structureOf(entries));
   const { settings, refusals } = readEntries(single, options, entries);

@@ -5,16 +5,26 @@ import type { TrainableKind } from "../../records/example.ts";
 import type { SourceSummary } from "../../records/source.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunStage } from "../../run/record.ts";
-import type { SourceChoice } from "../../run/source.ts";
+import type { WeightedSource } from "../../run/source.ts";
 import { learns, type Objective, type Stage } from "../../run/stage.ts";
 
+/** The mappings of the sources that a stage may train on: not of general text. */
+const mappingsOf = (
+  sources: readonly Pick<SourceSummary, "hash" | "detection">[],
+  chosen: readonly Pick<WeightedSource, "hash" | "mapping" | "general">[],
+) =>
+  sources.flatMap(({ hash, detection }) => {
+    const choice = chosen.find((source) => source.hash === hash);
+    return choice?.general ? [] : [choice?.mapping ?? detection.mapping];
+  });
+
 /**
- * Whether the chosen data have plain text and chats. Without a report the format decides; a file of mixed formats
+ * Whether the chosen data, without general text, have plain text and chats. Without a report the format decides; a file of mixed formats
  * counts as both.
  */
 export function kindsOf(
   sources: readonly Pick<SourceSummary, "hash" | "detection">[],
-  chosen: readonly Pick<SourceChoice, "hash" | "mapping">[],
+  chosen: readonly Pick<WeightedSource, "hash" | "mapping" | "general">[],
   report: Pick<DataReport, "sources" | "findings"> | null,
 ): Readonly<Record<TrainableKind, boolean>> {
   if (report) {
@@ -23,18 +33,28 @@ export function kindsOf(
     const preference = some("preference") || report.findings.some(({ kind }) => kind === "preference");
     return { text: some("text"), chat: some("chat"), preference };
   }
-  const mappings = sources.map(
-    ({ hash, detection }) => chosen.find((choice) => choice.hash === hash)?.mapping ?? detection.mapping,
-  );
+  const mappings = mappingsOf(sources, chosen);
   const isText = ({ format, columns }: (typeof mappings)[number]) =>
     format === "text" || (format === "columns" && columns.text !== undefined && columns.messages === undefined);
   const mixed = mappings.some(({ format }) => format === "mixed");
-  const isPreference = ({ format }: (typeof mappings)[number]) => format === "preference";
+  const isPreference = ({ format, columns }: (typeof mappings)[number]) =>
+    format === "preference" || [columns.label, columns.chosen, columns.rejected].some((column) => column !== undefined);
   return {
     text: mixed || mappings.some(isText),
     chat: mixed || mappings.some((mapping) => !isText(mapping) && !isPreference(mapping)),
     preference: mixed || mappings.some((mapping) => isPreference(mapping) || mapping.format === "oasst"),
   };
+}
+
+/** Whether all preferences of the chosen data are single answers with a label, which only KTO can use. */
+export function onlyLabelled(
+  sources: readonly Pick<SourceSummary, "hash" | "detection">[],
+  chosen: readonly Pick<WeightedSource, "hash" | "mapping" | "general">[],
+): boolean {
+  const mappings = mappingsOf(sources, chosen);
+  const compares = ({ format, columns }: (typeof mappings)[number]) =>
+    ["preference", "oasst", "mixed"].includes(format) || columns.chosen !== undefined;
+  return mappings.some(({ columns }) => columns.label !== undefined) && !mappings.some(compares);
 }
 
 /** The kind of data that a stage needs and the choice lacks; null where nothing is missing. */

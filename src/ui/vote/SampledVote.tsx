@@ -190,11 +190,7 @@ export function SampledVote({ sides, missing: noSides }: SampledVoteProps) {
           />
         </Group>
       )}
-      {voted.length > 0 && (
-        <div>
-          <UseVotes name={useVotesWords.ofSampled} votes={voted} />
-        </div>
-      )}
+      {voted.length > 0 && <UseVotes name={useVotesWords.ofSampled} votes={voted} />}
     </PanelPart>
   );
 }

@@ -1,6 +1,6 @@
 /** Makes a dataset of votes, and says what became of them. */
 
-import { Button, Text } from "@mantine/core";
+import { Button, Stack, Text } from "@mantine/core";
 import { useId } from "react";
 import { type VotedPair, votedRows } from "../../store/votedPairs.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -19,7 +19,7 @@ export function UseVotes({ name, votes }: UseVotesProps) {
   const busy = useFacts((state) => state.data.opening || state.engine.status !== "ready");
   const { pairs } = votedRows(votes);
   return (
-    <>
+    <Stack gap={4} align="flex-start">
       <Button
         size="compact-sm"
         variant="default"
@@ -32,6 +32,6 @@ export function UseVotes({ name, votes }: UseVotesProps) {
       <Text size="xs" c="dimmed" id={id} role="status" data-testid="used-votes">
         {used?.name === name ? words.used(used) : words.about}
       </Text>
-    </>
+    </Stack>
   );
 }

@@ -106,7 +106,7 @@ export const sampleWords = {
 export const examWords = {
   title: "Exam",
   about:
-    "The base model and the run answer the same questions, one at a time, with greedy decoding. An answer is right when it equals the expected answer (exact match).",
+    "The base model and the run answer the same questions, one at a time, with greedy decoding. A grader compares each answer with the expected one.",
   which: "Exam set",
   choose: "Choose…",
   demo: "Small world, included in this page",
@@ -127,7 +127,11 @@ export const examWords = {
     question: "Wait until the question above is answered.",
   },
   reading: "Reading the exam.",
-  answering: { base: "The base model is answering.", tuned: "The tuned model is answering." },
+  answering: {
+    base: "The base model is answering.",
+    tuned: "The tuned model is answering.",
+    curve: "The exam curve below is being taken.",
+  },
   anew: "Run both again",
   reuses: (date: string) => `The tuned model answers now. The base model's answers are from ${date}.`,
   once: "The base model answers once. Other runs with the same template reuse its answers.",
@@ -272,7 +276,7 @@ export const useVotesWords = {
 export const sampledWords = {
   title: "Vote on sampled answers",
   about:
-    "One model writes two answers to each prompt, with two seeds. Your votes on them are preferences about its own answers, which DPO and KTO learn from best.",
+    "One model writes two answers to each prompt, with two seeds. Your votes on them become rows for a stage of preferences. They stay in this browser.",
   prompts: "Prompts, one per line",
   fill: (prompts: number) => `Take ${prompts} from the data`,
   model: "Model that answers",

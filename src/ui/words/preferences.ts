@@ -21,7 +21,7 @@ export const preferenceWords = {
   at: (value: string, step: number, heldOut: boolean) => `${value} (${heldOut ? "held out, " : ""}step ${step})`,
   lengths: "Answer length",
   lengthsOf: (before: number, after: number, answers: number) =>
-    `${whole(before)} → ${whole(after)} characters (${plural(answers, "sample")})`,
+    `${whole(before)} before, ${whole(after)} after, in characters (${plural(answers, "sample")})`,
   inWords: ({ margin, accuracy, chosen, rejected }: PreferenceFigures, step: number, heldOut: boolean) =>
     `${heldOut ? "Held-out pairs" : "Pairs"} at step ${step}: margin ${figure(margin)}, accuracy ${share(accuracy)}, log-probability ${figure(chosen)} of chosen and ${figure(rejected)} of rejected answers.`,
   warnings: "Preferences: look closer",

@@ -1,6 +1,6 @@
 /** Texts of the preview: list of rows, one row from message to loss weight, and the selected part of it. */
 
-import { figure, plural } from "../format.ts";
+import { plural } from "../format.ts";
 
 export const previewWords = {
   title: "Preview",
@@ -86,8 +86,8 @@ export const answersWords = {
   empty: "(empty)",
   equal: "Both answers have the same tokens: the model learns nothing from this row.",
   ratio: (ratio: number) =>
-    `The chosen answer has ${figure(ratio)} times the tokens of the rejected one. If most rows are so, the model learns the length.`,
-  show: "Template and tokens of",
+    `The chosen answer has ${ratio.toFixed(2)} times the tokens of the rejected one. If most rows are so, the model learns the length.`,
+  show: "Template and tokens:",
   pairs: (pairs: number) =>
     `This row has ${plural(pairs, "example")}: a thread is a chat, a pair compares two answers.`,
   pairOf: (number: number, leftOut: boolean) => `${number}: pair of answers${leftOut ? ", left out" : ""}`,

@@ -57,6 +57,7 @@ export const findingsWords = {
     "each-answer": "Train each answer on its own",
     "reasoning-tags": "Put reasoning in <think> tags",
     "own-template": "Choose the model's own template",
+    "preference-stage": "Train on preferences",
     "use-replaced": "Use these rows",
   },
   remedyOf: (remedy: string, title: string) => `${remedy}: ${title}`,

@@ -24,6 +24,7 @@ export const recipeWords = {
   engine: "a running engine",
   model: "a model",
   data: "data",
+  exam: "an exam for the exam during training",
   usable: "data with at least one usable row",
   refused: "A setting has an invalid value.",
   amount: (steps: number, rows: number) => `About ${plural(steps, "step")} of ${plural(rows, "row")}.`,

@@ -180,6 +180,15 @@ test("the report has the number and the mean length of chosen and rejected answe
   expect((await none.data.inspect(none.spec)).answers).toBeNull();
 });
 
+test("the share in a mixed stage is that of chats and text: preferences have a stage of their own", async () => {
+  const { data, spec } = await opened([pair]);
+  const { sources } = await data.open([new File([jsonLines([{ instruction: "a", output: "b" }])], "chats.jsonl")]);
+  const chats = sources.map(({ hash }) => ({ hash, mapping: null, lambda: 1, excluded: [] }));
+  const report = await data.inspect({ ...spec, sources: [...spec.sources, ...chats] });
+  expect(report.sources.map(({ realisedShare }) => realisedShare)).toEqual([0, 1]);
+  expect(report.sources.map(({ byKind }) => byKind.preference.realisedShare)).toEqual([1, 0]);
+});
+
 describe("questions", () => {
   const at = (role: "user" | "assistant" | "system", content: string) => ({ role, content });
   const rejected = [at("assistant", "No.")];

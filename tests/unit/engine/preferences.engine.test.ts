@@ -5,22 +5,18 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDatasetService } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
 import type { DataApi } from "../../../src/protocol/datasets.ts";
-import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
-import { alone } from "../../../src/protocol/tabs.ts";
+import type { EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
 import { beforeTasks } from "../../../src/run/beforeTasks.ts";
-import { stepsOf } from "../../../src/run/curves.ts";
 import { defaultRecipe, type Recipe } from "../../../src/run/recipe.ts";
-import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { lastStage } from "../../../src/run/stage.ts";
-import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
 import { takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
-import { type Disk, loadWhole, mortal, newDisk, tabOn } from "../storage/backend.ts";
+import { tinyRows } from "../../support/tinyLlama.ts";
+import { type Disk, mortal, newDisk } from "../storage/backend.ts";
+import { leftBy, openTab } from "./tab.ts";
 
 const timeout = 300_000;
 const pairs = Array.from({ length: 14 }, (_, i) => ({
@@ -62,27 +58,11 @@ const begin = 8;
 let data: DataApi;
 let sources: readonly SourceChoice[];
 
-/** A tab over a disk, with the model opened. */
-async function openTab(disk: Disk, onEvent: (event: EngineEvent) => void = () => {}) {
-  const engine = await createEngine(
-    nodeEntries,
-    onEvent,
-    async () => data,
-    alone,
-    () => openStorage(tabOn(disk)),
-  );
-  await engine.start("wasm");
-  const { hash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()), name: "tiny" });
+/** A tab over a disk, and what it needs to start a run. */
+async function tabWith(disk: Disk, onEvent?: (event: EngineEvent) => void) {
+  const { engine, hash } = await openTab(disk, data, onEvent);
   const request = (recipe: Recipe): RunRequest => ({ name: "three", modelHash: hash, sources, recipe });
   return { engine, request };
-}
-
-/** What a run leaves: its weights, moments and reference as bytes, its curves without times, its record. */
-async function leftBy(disk: Disk, engine: EngineApi, { id, samples, stages, progress, best }: RunRecord) {
-  const { steps, evaluations } = await engine.curvesOf(id);
-  const { step, tensors } = await loadWhole(await openStorage(tabOn(disk)), id);
-  const metrics = stepsOf(steps).map(({ seconds: _, ...rest }) => rest);
-  return { step, tensors, metrics, evaluations, samples, stages, progress, best };
 }
 
 beforeAll(async () => {
@@ -100,7 +80,7 @@ describe.each(["lora", "full"] as const)("three stages, %s", (method) => {
 
   test("margins start at 0, grow, and the reference is that of the stage's start", { timeout }, async () => {
     const disk = newDisk();
-    const { engine, request } = await openTab(disk);
+    const { engine, request } = await tabWith(disk);
     const run = await engine.startRun(request(recipe));
     expect([run.status, run.reason, run.totalSteps]).toEqual(["finished", null, begin + 5]);
     expect(run.stages.map(({ objective, steps }) => [objective, steps])).toEqual([
@@ -133,7 +113,7 @@ describe.each(["lora", "full"] as const)("three stages, %s", (method) => {
   }, async () => {
     const first = newDisk();
     let pause: () => unknown = () => undefined;
-    const here = await openTab(first, (event) => {
+    const here = await tabWith(first, (event) => {
       if (event.type === "step" && event.metrics.step === begin + 2) pause();
     });
     const whole = await here.engine.startRun(here.request(recipe));
@@ -144,7 +124,7 @@ describe.each(["lora", "full"] as const)("three stages, %s", (method) => {
     const { archive } = await here.engine.exportRun(paused.id);
 
     const second = newDisk();
-    const there = await openTab(second);
+    const there = await tabWith(second);
     const { record } = await there.engine.importRun(new File([await archive.arrayBuffer()], "three.zip"));
     const finished = await there.engine.resumeRun(record.id);
     expect([finished.status, finished.reason]).toEqual(["finished", null]);
@@ -153,7 +133,7 @@ describe.each(["lora", "full"] as const)("three stages, %s", (method) => {
 
   test("killed ten times, at any stage, it ends byte for byte as without a kill", { timeout }, async () => {
     const calm = newDisk();
-    const undisturbed = await openTab(calm);
+    const undisturbed = await tabWith(calm);
     const whole = await undisturbed.engine.startRun(undisturbed.request(recipe));
     const expected = await leftBy(calm, undisturbed.engine, whole);
     expect(Object.keys(expected.tensors)).toContain("reference.2");
@@ -181,7 +161,7 @@ describe.each(["lora", "full"] as const)("three stages, %s", (method) => {
     for (const [when, writes] of kills) {
       const tab = mortal(disk);
       let killed = false;
-      const { engine, request } = await openTab(tab.disk, (event) => {
+      const { engine, request } = await tabWith(tab.disk, (event) => {
         if (killed || !when(event)) return;
         killed = true;
         tab.dieAfter(writes);
@@ -191,7 +171,7 @@ describe.each(["lora", "full"] as const)("three stages, %s", (method) => {
       await running.catch(() => undefined);
       expect([when.toString(), killed, tab.isDead()]).toEqual([when.toString(), true, true]);
     }
-    const { engine } = await openTab(disk);
+    const { engine } = await tabWith(disk);
     const [left] = await engine.listRuns();
     expect(left?.status).toBe("paused");
     const finished = await engine.resumeRun(left?.id ?? "");

@@ -125,14 +125,16 @@ test.each([
   ["a custom template", ["customTemplate"], recipeWith(whole, { template: { kind: "model" } })],
   [
     "preferences",
+    // A stage of chats may have general text among it instead.
     ["stage2.loss", "stage2.beta", "stage2.labelSmoothing"],
-    inLastStage(whole, withObjective(lastStage(whole), "chat")),
+    inLastStage(withGeneral(whole, []), withObjective(lastStage(whole), "chat")),
+    withGeneral(whole, []),
   ],
-  ["general text", ["allowedRise", "stage1.replay", "stage2.replay"], withGeneral(whole, [])],
+  ["general text", ["allowedRise", "stage1.replay"], withGeneral(whole, [])],
   ["an exam", ["examEvery"], recipeWith(whole, { exam: 0 })],
   ["DPO", ["stage2.labelSmoothing"], inLastStage(whole, withLoss(lastStage(whole), "ipo"))],
-])("with %s there are %j, without it there are not", (_, fields, without) => {
-  const names = applying(whole).map(({ field }) => field);
+])("with %s there are %j, without it there are not", (_, fields, without, complete = whole) => {
+  const names = applying(complete).map(({ field }) => field);
   expect(fields.filter((field) => !names.includes(field))).toEqual([]);
   expect(applying(without).map(({ field }) => field)).toEqual(names.filter((field) => !fields.includes(field)));
 });

@@ -74,6 +74,7 @@ test("answers, validation and snapshot can be skipped; weights and compilation c
   expect(Object.entries(beforeTasks).map(([name, task]) => [name, of(task)])).toEqual([
     ["weights", false],
     ["answers", true],
+    ["reference", false],
     ["validation", true],
     ["watch", true],
     ["sessions", false],

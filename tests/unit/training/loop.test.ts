@@ -67,6 +67,8 @@ interface Setting {
   readonly patienceFrom?: number;
   /** Whose lowest loss makes a checkpoint the best; left out: everything held out. */
   readonly bestSet?: HeldOutSet;
+  /** Allowed rise of the loss on the set "general"; left out: no guard. */
+  readonly allowedRise?: number;
   readonly borders?: readonly number[];
   readonly questions?: readonly { prompt: string; reference: string }[];
   /** Steps between two looks; left out: none. */
@@ -162,6 +164,10 @@ async function train(setting: Setting = {}) {
       patience,
       preferences: null,
       bestSet: setting.bestSet ?? null,
+      guard:
+        setting.allowedRise === undefined
+          ? null
+          : { allowedRise: setting.allowedRise, sets: ["general"], labels: { general: "prose.txt" } },
       boundaries: setting.borders ?? [],
       questions: setting.questions ?? [],
       answers: async (asked, signal, onAnswer) => {
@@ -262,6 +268,54 @@ describe("a run", () => {
       { step: 4, loss: 3, sets: { validation: 3 } },
       { step: 4, loss: 3, sets: { validation: 3 } },
     ]);
+  });
+
+  describe("with a guard", () => {
+    const told = (...pairs: readonly (readonly [loss: number, general: number])[]) =>
+      pairs.map(([loss, general]) => ({ loss, sets: { validation: loss, general } }));
+
+    test("pauses after the checkpoint of a rise, and goes on from the loss at the stop", async () => {
+      const losses = told([5, 2], [4, 2.1], [3, 2.4], [2, 2.6], [1, 2.62]);
+      const paused = await train({ totalSteps: 8, checkpointEvery: 100, allowedRise: 0.25, losses });
+      expect([paused.status, paused.state.step]).toEqual(["paused", 4]);
+      expect(paused.reason).toBe(
+        "Step 4: the loss on prose.txt rose from 2.0000 at step 0 to 2.4000, by more than 0.25. Resume allows the same " +
+          "rise again; or take the best checkpoint, of step 2.",
+      );
+      expect(checkpointSteps(paused.checkpoints)).toEqual([2, 4]);
+      const from = last(paused.checkpoints);
+      expect(from.state.guard).toEqual({ general: { step: 4, loss: 2.4 } });
+      const setting = { totalSteps: 8, checkpointEvery: 100, allowedRise: 0.25, losses, from };
+      const resumed = await train(setting);
+      expect([resumed.status, resumed.reason, resumed.state.best?.step]).toEqual(["finished", null, 8]);
+      expect(resumed.tensors).toEqual((await train({ totalSteps: 8, losses })).tensors);
+    });
+
+    test("ends with a reason where the rise is at the last step, and the best is within it", async () => {
+      const losses = told([5, 2], [4, 2.1], [3, 3]);
+      const run = await train({ totalSteps: 4, allowedRise: 0.25, losses });
+      expect([run.status, run.state.best?.step]).toEqual(["finished", 2]);
+      expect(run.reason).toMatch(
+        / rose from 2\.0000 at step 0 to 3\.0000.* Within the guard: the best checkpoint, of step 2\.$/,
+      );
+    });
+
+    test("names the base model where no later step is within it", async () => {
+      const run = await train({ totalSteps: 4, allowedRise: 0.25, losses: told([5, 2], [4, 2.5], [3, 2.6]) });
+      expect([run.status, run.state.step]).toEqual(["paused", 2]);
+      expect(run.reason).toMatch(/or take the base model\.$/);
+    });
+
+    test("a pause that a person requested has no reason of the guard", async () => {
+      const ask = { poll: 1, request: "cancel" } as const;
+      const run = await train({ totalSteps: 4, allowedRise: 0.25, losses: told([5, 2], [4, 2.5]), ask });
+      expect([run.status, run.reason]).toEqual(["cancelled", null]);
+    });
+
+    test("stops on a general loss that is no number", async () => {
+      const losses = told([5, 2], [4, Number.NaN]);
+      await expect(train({ totalSteps: 4, allowedRise: 0.25, losses })).rejects.toThrow(/not finite|NaN/);
+    });
   });
 
   test("leaves after `patience` validations without a lower loss and says so", async () => {

@@ -49,7 +49,7 @@ test("lengths are means over samples with both answers, in characters", () => {
     after: 1.5,
     answers: 2,
   });
-  expect(preferenceWords.lengthsOf(1203.4, 12, 3)).toBe("1,203 → 12 characters (3 samples)");
+  expect(preferenceWords.lengthsOf(1203.4, 12, 3)).toBe("1,203 before, 12 after, in characters (3 samples)");
 });
 
 describe("the course of the chosen answers", () => {

@@ -11,6 +11,7 @@ import {
   boundariesOf,
   kindsOf,
   missingKind,
+  onlyLabelled,
   stageAt,
   stepsOfStages,
   unusedKinds,
@@ -90,6 +91,17 @@ describe("the kinds among the chosen data", () => {
     const chosen = [{ hash: "0", mapping: { format: "text" as const, columns: { text: "output" } } }];
     expect(kindsOf(sources, chosen, null)).toEqual({ text: true, chat: false, preference: false });
     expect(kindsOf(sources, chosen, ofKinds([3, 2]))).toEqual({ text: true, chat: true, preference: false });
+  });
+
+  test("answers with a label are preferences; alone they need KTO", () => {
+    const labelled = ["trl", { prompt: "p", response: "c", label: "label" }] as const;
+    const kinds = kindsOf(read(labelled), [], null);
+    expect(kinds).toEqual({ text: false, chat: false, preference: true });
+    expect(onlyLabelled(read(labelled, ["alpaca", {}]), [])).toBe(true);
+    expect(onlyLabelled(read(labelled, ["preference", {}]), [])).toBe(false);
+    expect(onlyLabelled(read(["alpaca", {}]), [])).toBe(false);
+    const unlabelled = [{ hash: "0", mapping: { format: "trl" as const, columns: { prompt: "p", response: "c" } } }];
+    expect(onlyLabelled(read(labelled), unlabelled)).toBe(false);
   });
 
   test("one that is missing matters in two stages only", () => {

@@ -65,13 +65,14 @@ test("a wrong key and a wrong type are found, in every schema", () => {
 });
 
 test("every setting of the recipe has a row, and every key that a row names is in the config", () => {
-  // The form's names for values that are fields of the first stage, of LoRA, or of two fields.
+  // The form's names for values that are fields of a stage, of the forgetting meter, or of two fields.
   const sameAs: Readonly<Record<string, string>> = {
     customTemplate: "template",
+    allowedRise: "forgetting",
+    exam: "forgetting",
+    examEvery: "forgetting",
     products: "compute",
     stages: "objective",
-    textEpochs: "epochs",
-    textLearningRate: "learningRate",
   };
   for (const { facts, stage } of stages) {
     const rows = settingRows(facts, stage);
