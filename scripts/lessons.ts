@@ -6,47 +6,28 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createDatasetService } from "../src/datasets/datasets.ts";
-import { createEngine } from "../src/engine/engine.ts";
 import { type Lesson, lessonSeeds } from "../src/lessons/lesson.ts";
 import { lessons } from "../src/lessons/lessons.ts";
 import { type LessonParts, meansOf, runLesson, spreadOf } from "../src/lessons/runLesson.ts";
 import { defaultRecipe } from "../src/run/recipe.ts";
-import { type SourceChoice, wholeSource } from "../src/run/source.ts";
-import { processorEntries } from "../src/runtime/nativeEntries.ts";
-import { openStorage } from "../src/storage/storage.ts";
+import type { SourceChoice } from "../src/run/source.ts";
 import { seedlingRecipe } from "../src/store/seedling.ts";
 import { count, runCommand, writeJson } from "./harness/arguments.ts";
-import { modelFiles } from "./seedling/laboratory.ts";
+import { openSeedling } from "./seedling/laboratory.ts";
 import { projectRoot } from "./setup.mjs";
 
 const fileOf = (name: string) => new File([readFileSync(join(projectRoot, "public/lessons", name))], name);
 
 async function openParts(): Promise<LessonParts> {
-  const data = createDatasetService(await openStorage(), () => undefined).during("");
-  const engine = await createEngine(
-    await processorEntries(),
-    () => undefined,
-    async () => data,
-  );
-  console.log((await engine.start("wasm")).reason);
-  const { hash } = await engine.openModel({
-    kind: "files",
-    files: modelFiles(join(projectRoot, "public/models/seedling")),
-    name: "Seedling",
-  });
+  const { engine, data, model, reason, open } = await openSeedling();
+  console.log(reason);
   const opened = new Map<string, Promise<SourceChoice>>();
-  const open = async (name: string) => {
-    const { sources, failures } = await data.open([fileOf(name)]);
-    if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
-    return wholeSource(sources[0].hash);
-  };
   return {
     engine,
-    modelHash: hash,
+    modelHash: model.hash,
     usual: seedlingRecipe(defaultRecipe("lora")),
     openRows(name) {
-      const found = opened.get(name) ?? open(name);
+      const found = opened.get(name) ?? open(fileOf(name));
       opened.set(name, found);
       return found;
     },

@@ -1,4 +1,4 @@
-import { usualPreference } from "../batching/preference.ts";
+import { withObjective } from "../run/stage.ts";
 import type { Lesson, Training } from "./lesson.ts";
 import { answerWords, ends, right, textLoss } from "./measures.ts";
 import { brief, stageOn } from "./recipes.ts";
@@ -11,12 +11,7 @@ const training = (steps: number): Training => ({
   data: ["pairs.jsonl", "long-pairs.jsonl", ...(steps > 0 ? ["preferences.jsonl"] : [])],
   recipe: (usual) => {
     const recipe = brief(usual);
-    const preference = stageOn(recipe, 2, {
-      objective: "preference",
-      preference: usualPreference.dpo,
-      learningRate: 3e-4,
-      steps,
-    });
+    const preference = { ...withObjective(stageOn(recipe, 2, {}), "preference"), learningRate: 3e-4, steps };
     return {
       ...recipe,
       stages: [
