@@ -33,6 +33,7 @@ const rooms = [
   "engine",
   "datasets",
   "client",
+  "lessons",
   "store",
   "ui",
 ];
