@@ -14,6 +14,7 @@ import { createControl } from "../src/training/control.ts";
 import type { LoopEvent } from "../src/training/loop.ts";
 import { count, runCommand } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
+import { writeLessonData } from "./seedling/lessonData.ts";
 import { checkpointFile, pretrain } from "./seedling/pretrain.ts";
 import { type PretrainRecipe, seedling } from "./seedling/recipe.ts";
 import { writeSamples } from "./seedling/samples.ts";
@@ -52,7 +53,10 @@ async function main() {
 
   console.log(`Writing ${number(recipe.documents)} documents and learning the tokenizer (seed ${recipe.seed}) …`);
   const text = prepareText(recipe, createProgress("tokenising"));
-  if (samples !== null) writeSamples(resolve(samples), recipe.seed, text.heldOutTexts);
+  if (samples !== null) {
+    writeSamples(resolve(samples), recipe.seed, text.heldOutTexts);
+    writeLessonData(join(resolve(samples), "..", "lessons"), recipe.seed);
+  }
   console.log(`${number(text.tokens)} tokens of training, ${number(text.heldOut.length)} documents held out.`);
 
   const runtime = await createRuntime("wasm", { entries: await processorEntries() });
