@@ -96,7 +96,10 @@ test("results outlive the page: listed with date, checkpoint and right answers, 
   await userEvent.upload(page.getByLabelText("Exam files"), examFile());
   await run.click();
   await expect.element(exam).toHaveAttribute("data-exam-status", "done");
-  await page.getByLabelText("Checkpoint", { exact: true }).selectOptions("20");
+  await page
+    .getByRole("region", { name: "Compare", exact: true })
+    .getByLabelText("Checkpoint", { exact: true })
+    .selectOptions("20");
   await run.click();
   await expect.element(exam.getByText("Before: tiny. After: First try, step 20.")).toBeVisible();
   closePage();

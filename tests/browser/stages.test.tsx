@@ -96,7 +96,9 @@ test("λ 0 leaves a source out of one stage; a refused λ and a refused setting 
 });
 
 test("a stage of preferences has the settings of its loss, and says that preferences are missing", async () => {
-  await openBoth();
+  const hone = await openBoth();
+  // Whatever the page before it remembered.
+  hone.recipe.reset();
   await enter("Train");
   await recipe.getByLabelText("Objective", { exact: true }).selectOptions("preference");
   await expect.element(recipe.getByText(/^There are no preferences among the chosen data/)).toBeVisible();

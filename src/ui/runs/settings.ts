@@ -105,9 +105,11 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
 export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Readonly<Record<string, string>> {
   const usual = usualOf(run, model);
   const { recipe } = run;
-  const structure = structureIn(run);
+  const { stages, ...losses } = structureIn(run);
+  // A single stage on everything needs no list.
   return {
-    ...structure,
+    ...(stages !== undefined && stages !== "mixed" && { stages }),
+    ...losses,
     ...Object.fromEntries(
       optionsOf(recipe.stages.length)
         .filter(({ applies }) => applies(recipe))
