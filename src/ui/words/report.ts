@@ -3,6 +3,8 @@
 import type { AnswersReport } from "../../quality/report.ts";
 import { figure, plural, share } from "../format.ts";
 
+const exclude = (rows: number) => (rows === 1 ? "Exclude this row" : `Exclude these ${rows.toLocaleString("en")} rows`);
+
 export const reportWords = {
   title: "Quality report",
   stale: "Out of date",
@@ -50,8 +52,8 @@ export const findingsWords = {
   hint: "Hint",
   excluded: "Excluded",
   excludedOf: (title: string) => `Excluded: ${title}`,
-  exclude: (rows: number) => (rows === 1 ? "Exclude this row" : `Exclude these ${rows.toLocaleString("en")} rows`),
-  excludeOf: (rows: number, title: string) => `Exclude these ${plural(rows, "row")}: ${title}`,
+  exclude,
+  excludeOf: (rows: number, title: string) => `${exclude(rows)}: ${title}`,
   examples: "Examples",
   remedies: {
     "each-answer": "Train each answer on its own",
