@@ -5,8 +5,6 @@ import type { ComponentType, ReactNode } from "react";
 import type { Hone } from "../store/hone.ts";
 import type { PageName } from "../store/state.ts";
 import classes from "./App.module.css";
-import { ComparePanel } from "./compare/ComparePanel.tsx";
-import { Glossary } from "./help/Glossary.tsx";
 import { HoneContext, useFacts } from "./hone.ts";
 import { Intro } from "./intro/Intro.tsx";
 import { EngineFailure } from "./machine/EngineFailure.tsx";
@@ -36,8 +34,10 @@ const { parts } = railWords;
 
 type Part = readonly [name: string, part: ComponentType];
 
+const ComparePanel = later("compare", async () => (await import("./compare/ComparePanel.tsx")).ComparePanel);
 const RowLossPanel = later("compare", async () => (await import("./rowLosses/RowLossPanel.tsx")).RowLossPanel);
 const TakeAwayPanel = later("take-away", async () => (await import("./takeAway/TakeAwayPanel.tsx")).TakeAwayPanel);
+const Glossary = later("glossary", async () => (await import("./help/Glossary.tsx")).Glossary);
 const MakePanel = later("data", async () => (await import("./make/MakePanel.tsx")).MakePanel);
 
 /** The parts of each screen from top to bottom. Of two columns, the left one has settings and the right one results. */
