@@ -104,6 +104,7 @@ test("the page opens with all runs, the model, the data, typed texts and questio
 
   await enterStep(page, "Compare");
   const [conversation] = expected.conversations;
+  await page.getByTestId("answer").first().waitFor();
   const answers = await page.getByTestId("answer").allTextContents();
   // The newest question comes first.
   expect(answers).toEqual(
