@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { meanAndSpread } from "../src/lessons/runLesson.ts";
 import type { Exam } from "../src/protocol/datasets.ts";
 import type { EngineApi } from "../src/protocol/engine.ts";
 import { noForgetting } from "../src/run/forgetting.ts";
@@ -17,7 +18,7 @@ import type { RunRecord } from "../src/run/record.ts";
 import { inEveryStage, lastStage, withLambdas } from "../src/run/stage.ts";
 import { demoData, demoExam, seedlingRecipe } from "../src/store/seedling.ts";
 import { count, runCommand, writeJson } from "./harness/arguments.ts";
-import { openSeedling, spreadOf } from "./seedling/laboratory.ts";
+import { openSeedling } from "./seedling/laboratory.ts";
 import { projectRoot } from "./setup.mjs";
 
 const samples = join(projectRoot, "public", "samples");
@@ -132,13 +133,13 @@ async function main() {
       found.push(await figuresOf(engine, run, exam));
     }
     const shown = columns.map(([figure, , digits]) => {
-      const { mean, spread } = spreadOf(found.map((figures) => figures[figure]));
+      const { mean, spread } = meanAndSpread(found.map((figures) => figures[figure]));
       return `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
     });
     console.log(`| ${trial.name} | ${shown.join(" | ")} |`);
     for (const each of reasons) console.log(`  ${each}`);
     const figures = Object.fromEntries(
-      columns.map(([figure]) => [figure, spreadOf(found.map((figures) => figures[figure]))]),
+      columns.map(([figure]) => [figure, meanAndSpread(found.map((figures) => figures[figure]))]),
     );
     rows.push({ ...trial, seeds, runs: found, reasons, ...figures });
   }

@@ -9,12 +9,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { PreferenceLoss } from "../src/batching/preference.ts";
 import { usualPreference } from "../src/batching/preference.ts";
+import { meanAndSpread } from "../src/lessons/runLesson.ts";
 import { defaultRecipe, type Recipe } from "../src/run/recipe.ts";
 import type { WholeExamResult } from "../src/run/results.ts";
 import { lastStage, type Stage } from "../src/run/stage.ts";
 import { demoData, demoExam, seedlingRecipe } from "../src/store/seedling.ts";
 import { count, runCommand, writeJson } from "./harness/arguments.ts";
-import { openSeedling, spreadOf } from "./seedling/laboratory.ts";
+import { openSeedling } from "./seedling/laboratory.ts";
 import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
@@ -151,10 +152,10 @@ async function main() {
       });
     }
     const figures = Object.fromEntries(
-      columns.map(([figure]) => [figure, spreadOf(found.map((figures) => figures[figure]))]),
+      columns.map(([figure]) => [figure, meanAndSpread(found.map((figures) => figures[figure]))]),
     );
     const shown = columns.map(([figure, , digits]) => {
-      const { mean, spread } = spreadOf(found.map((figures) => figures[figure]));
+      const { mean, spread } = meanAndSpread(found.map((figures) => figures[figure]));
       return Number.isNaN(mean) ? "—" : `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
     });
     console.log(`| ${trial.name} | ${shown.join(" | ")} |`);

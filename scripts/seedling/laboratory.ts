@@ -89,12 +89,6 @@ export async function openSeedling() {
   };
 }
 
-/** Mean, and half the distance between the largest and the smallest. */
-export function spreadOf(values: readonly number[]) {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, spread: (Math.max(...values) - Math.min(...values)) / 2 };
-}
-
 /** The exam questions of pairs. */
 export const questionsOf = (pairs: readonly Pair[]): Question[] =>
   pairs.map(({ instruction, output }) => ({ prompt: instruction, expected: output }));

@@ -238,21 +238,3 @@ function emptySums(): Mutable<PreferenceSums> {
   const side = () => ({ logProbability: 0, reward: 0, tokens: 0, count: 0 });
   return { chosen: side(), rejected: side(), margin: 0, right: 0, pairs: 0 };
 }
-
-/** Figures of several batches together. */
-export function addSums(a: PreferenceSums | null, b: PreferenceSums): PreferenceSums {
-  if (a === null) return b;
-  const side = (x: PreferenceSums["chosen"], y: PreferenceSums["chosen"]) => ({
-    logProbability: x.logProbability + y.logProbability,
-    reward: x.reward + y.reward,
-    tokens: x.tokens + y.tokens,
-    count: x.count + y.count,
-  });
-  return {
-    chosen: side(a.chosen, b.chosen),
-    rejected: side(a.rejected, b.rejected),
-    margin: a.margin + b.margin,
-    right: a.right + b.right,
-    pairs: a.pairs + b.pairs,
-  };
-}

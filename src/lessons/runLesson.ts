@@ -140,12 +140,16 @@ export interface Spread {
   readonly spread: number;
 }
 
+export function meanAndSpread(values: readonly number[]): Spread {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, spread: (Math.max(...values) - Math.min(...values)) / 2 };
+}
+
 /** Mean and spread of a measure over the seeds of an arm; null where the arm does not have it. */
 export function spreadOf(results: readonly ArmFigures[], arm: string, { label }: Measure): Spread | null {
   const values = results.flatMap(({ arm: own, figures }) => (own === arm ? (figures[label] ?? []) : []));
   if (values.length === 0) return null;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, spread: (Math.max(...values) - Math.min(...values)) / 2 };
+  return meanAndSpread(values);
 }
 
 /** The means of results, for a lesson's claim and prediction. */

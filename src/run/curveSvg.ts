@@ -2,6 +2,7 @@
 
 import { type ExamFigure, figureOf } from "./comparison.ts";
 import { percentOf } from "./comparisonText.ts";
+import { escapeHtml } from "./escapeHtml.ts";
 import type { ExamResult } from "./results.ts";
 
 export interface PlottedLine {
@@ -89,15 +90,6 @@ export function plotCurve(lines: readonly PlottedLine[], width = 640, height = 2
 const colors = ["#888888", "#2f6fd0", "#c2571a", "#2b8a3e", "#9c36b5", "#b8860b", "#0b7285", "#c2255c"];
 const dashes = ["2 3", "", "8 4", "12 3 2 3", "4 2", "", "8 4", "2 3"];
 
-const attribute = (text: string) =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: XML does not allow these characters
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/g, "\ufffd")
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;")
-    .replace(/"/g, "&quot;");
-
 /** A whole SVG element with a legend, in colours that are legible on white and on black. */
 export function curveSvg(lines: readonly PlottedLine[]): string {
   const plot = plotCurve(lines);
@@ -123,14 +115,14 @@ export function curveSvg(lines: readonly PlottedLine[]): string {
       const [at, low, high] = [mark.x, mark.low, mark.high].map((value) => value.toFixed(1));
       parts.push(`<line x1="${at}" x2="${at}" y1="${low}" y2="${high}" stroke="${color}"/>`);
       parts.push(
-        `<circle cx="${at}" cy="${mark.y.toFixed(1)}" r="4" fill="${color}"><title>${attribute(name)}, step ${mark.step}: ${percentOf(mark.figure.share)}</title></circle>`,
+        `<circle cx="${at}" cy="${mark.y.toFixed(1)}" r="4" fill="${color}"><title>${escapeHtml(name)}, step ${mark.step}: ${percentOf(mark.figure.share)}</title></circle>`,
       );
     }
     const line = plot.height + 20 * index + 14;
     parts.push(
       `<line x1="${plot.left}" x2="${plot.left + 30}" y1="${line}" y2="${line}" stroke="${color}" stroke-width="2" stroke-dasharray="${dash}"/>`,
     );
-    parts.push(`<text x="${plot.left + 38}" y="${line + 4}">${attribute(name)}</text>`);
+    parts.push(`<text x="${plot.left + 38}" y="${line + 4}">${escapeHtml(name)}</text>`);
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${plot.width} ${plot.height + legend}" width="${plot.width}" height="${plot.height + legend}" role="img" aria-label="Right answers by step, with 95 % intervals" font-family="system-ui,sans-serif" font-size="12" fill="currentColor">\n${parts.join("\n")}\n</svg>`;
 }

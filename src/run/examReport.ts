@@ -3,6 +3,7 @@
 import { figureOf, type PairedTest } from "./comparison.ts";
 import { graderText, intervalText, percentOf, samplingText, spreadText, verdictText } from "./comparisonText.ts";
 import { curveSvg } from "./curveSvg.ts";
+import { escapeHtml } from "./escapeHtml.ts";
 import { exactGrader, type Grader } from "./grading/grader.ts";
 import type { ExamResult, WholeExamResult } from "./results.ts";
 
@@ -101,17 +102,6 @@ function gradersOf(result: WholeExamResult | undefined): string {
   if (counts.size <= 1) return only ?? graderText(exactGrader);
   return [...counts].map(([text, count]) => `${text} (${count})`).join(", ");
 }
-
-/** For text and attribute values of HTML. Control characters, which HTML does not allow, become U+FFFD. */
-export const escapeHtml = (text: string): string =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what is replaced
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/g, "\ufffd")
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;")
-    .replace(/"/g, "&quot;")
-    .replace(/'/g, "&#39;");
 
 const entities = (marks: string) => Array.from(marks, (mark) => `&#${mark.codePointAt(0)};`).join("");
 

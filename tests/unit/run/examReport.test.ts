@@ -5,13 +5,8 @@ import { expect, test } from "vitest";
 import { pairedTests } from "../../../src/run/comparison.ts";
 import { verdictText } from "../../../src/run/comparisonText.ts";
 import { plotCurve } from "../../../src/run/curveSvg.ts";
-import {
-  type ExamReport,
-  escapeHtml,
-  escapeMarkdown,
-  htmlReport,
-  markdownReport,
-} from "../../../src/run/examReport.ts";
+import { escapeHtml } from "../../../src/run/escapeHtml.ts";
+import { type ExamReport, escapeMarkdown, htmlReport, markdownReport } from "../../../src/run/examReport.ts";
 import type { WholeExamResult } from "../../../src/run/results.ts";
 
 const hostile = [
